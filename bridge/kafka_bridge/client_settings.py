@@ -1,0 +1,89 @@
+"""The one place where librdkafka's settings are chosen, each with its reason.
+
+What the exactly-once copy rests on cannot be overridden; a user's `clientProperties` may set the rest from the
+allow-list in `config`.
+"""
+
+from __future__ import annotations
+
+from kafka_bridge.config import ClusterConfig
+
+Settings = dict[str, str | int | float | bool]
+
+# A peer that was cut off sends no reset; a request without answer for so long closes its connection.
+REQUEST_TIMEOUT_MS = 10_000
+# A broker that comes back is found within a second, instead of librdkafka's ten.
+RECONNECT_MAX_MS = 1_000
+# After so long without a commit the target's coordinator aborts by itself; a dead lane hides positions no longer.
+TRANSACTION_TIMEOUT_MS = 60_000
+# All of a replica's lanes share one process: per lane, this much waits in a queue at most.
+CONSUMER_QUEUE_KB = 4_096
+PRODUCER_QUEUE_KB = 16_384
+# Above any sensible max.message.bytes: which record is too large is for the target's broker to say.
+LARGEST_MESSAGE_BYTES = 16 * 1024 * 1024
+
+
+def connection(cluster: ClusterConfig, clientId: str) -> Settings:
+    """Mutual TLS with hostname verification, and quick recovery from a lost connection."""
+    return {
+        "broker.address.family": "any",
+        "reconnect.backoff.ms": 100,
+        "reconnect.backoff.max.ms": RECONNECT_MAX_MS,
+        "socket.timeout.ms": REQUEST_TIMEOUT_MS,
+        "socket.connection.setup.timeout.ms": 5_000,
+        "socket.keepalive.enable": True,
+        # Small requests (commits, fetches of a quiet topic) must not wait for Nagle's algorithm.
+        "socket.nagle.disable": True,
+        **cluster.clientProperties,
+        "bootstrap.servers": cluster.bootstrapServers,
+        "client.id": clientId,
+        "security.protocol": "ssl",
+        "ssl.ca.location": cluster.tls.caFile,
+        "ssl.certificate.location": cluster.tls.certificateFile,
+        "ssl.key.location": cluster.tls.keyFile,
+        "ssl.endpoint.identification.algorithm": "https",
+        # Errors reach the log through the error callback, once each; librdkafka's own lines would repeat them.
+        "log_level": 0,
+    }
+
+
+def producer(cluster: ClusterConfig, clientId: str, transactionalId: str) -> Settings:
+    """A transactional producer. Idempotence, acks and ordering follow from `transactional.id`."""
+    return {
+        # A batch fills while the loop runs; 5 ms is far below the commit interval.
+        "linger.ms": 5,
+        "batch.size": 1_000_000,
+        "compression.type": "lz4",
+        "queue.buffering.max.messages": 100_000,
+        "queue.buffering.max.kbytes": PRODUCER_QUEUE_KB,
+        "request.timeout.ms": REQUEST_TIMEOUT_MS,
+        "message.max.bytes": LARGEST_MESSAGE_BYTES,
+        **connection(cluster, clientId),
+        "transactional.id": transactionalId,
+        "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+    }
+
+
+def consumer(cluster: ClusterConfig, clientId: str, groupId: str) -> Settings:
+    """A read_committed consumer of assigned partitions. The group is a name only: nothing is committed to it."""
+    return {
+        "fetch.wait.max.ms": 500,
+        # librdkafka's default of one second stalls a loop that has just emptied its queue.
+        "fetch.queue.backoff.ms": 20,
+        "queued.max.messages.kbytes": CONSUMER_QUEUE_KB,
+        "fetch.message.max.bytes": 2 * 1024 * 1024,
+        "receive.message.max.bytes": 128 * 1024 * 1024,
+        **connection(cluster, clientId),
+        "group.id": groupId,
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        # Tells that a partition ran dry, and the offset behind transaction markers and aborted records.
+        "enable.partition.eof": True,
+        # An offset that is no longer there is named, never silently skipped.
+        "auto.offset.reset": "error",
+    }
+
+
+def admin(cluster: ClusterConfig, clientId: str) -> Settings:
+    return connection(cluster, clientId)

@@ -1,0 +1,71 @@
+"""Asks one cluster the same question again and again, and remembers whether it answers and since when."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Generic, TypeVar
+
+from loguru import logger
+
+from kafka_bridge.errors import BridgeError
+from kafka_bridge.status import ClusterStatus
+
+PERIOD_SECONDS = 2.0
+
+Answer = TypeVar("Answer")
+
+
+class ClusterWatch(Generic[Answer]):
+    """A thread that calls `probe` each PERIOD_SECONDS. `probe` raises BridgeError where the cluster does not answer."""
+
+    def __init__(self, name: str, probe: Callable[[], tuple[str, Answer]]) -> None:
+        """`probe` gives the cluster's id and whatever else was asked for."""
+        self._probe = probe
+        self._status = ClusterStatus(name=name, since=datetime.now(UTC))
+        self._answer: Answer | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"watch-{name}", daemon=True)
+
+    @property
+    def status(self) -> ClusterStatus:
+        return self._status
+
+    @property
+    def answer(self) -> Answer | None:
+        """The last answer, also while the cluster is away; None before the first."""
+        return self._answer
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def look(self) -> None:
+        """Ask once and take the answer in."""
+        try:
+            clusterId, self._answer = self._probe()
+            self._note(True, clusterId, "")
+        except BridgeError as error:
+            self._note(False, self._status.clusterId, f"{error.reason}: {error}")
+
+    def _note(self, reachable: bool, clusterId: str | None, message: str) -> None:
+        before = self._status
+        changed = before.reachable is not reachable
+        if changed:
+            logger.log("INFO" if reachable else "WARNING", "cluster {} {}", before.name,
+                       "answers" if reachable else f"does not answer: {message}")  # fmt: skip
+        self._status = ClusterStatus(
+            name=before.name,
+            clusterId=clusterId,
+            reachable=reachable,
+            since=datetime.now(UTC) if changed else before.since,
+            message=message,
+        )
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self.look()
+            self._stopping.wait(PERIOD_SECONDS)

@@ -1,0 +1,60 @@
+"""The seam between a lane and how records get across.
+
+A lane owns identity, positions, start-up order and the classes of errors; a copier only moves records from where it
+was put into the lane's open transaction, and says how far it came. One that opens records and one that passes whole
+record batches on fit the same interface.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from kafka_bridge.errors import TerminalError
+from kafka_bridge.kafka import Partition
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a partition has come: the next offset to copy and the leader epoch of the last record."""
+
+    offset: int
+    leaderEpoch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CopyStep:
+    """What one step did.
+
+    `progress` holds partitions from which records went into the transaction. `ends` holds partitions found dry, with
+    the offset of their end. `failure` ends the lane after what was copied before it has been committed.
+    """
+
+    records: int = 0
+    bytes: int = 0
+    progress: Mapping[Partition, Progress] = field(default_factory=dict)
+    ends: Mapping[Partition, int] = field(default_factory=dict)
+    timestamps: tuple[int, ...] = ()
+    failure: TerminalError | None = None
+
+
+class Transaction(Protocol):
+    """The lane's transaction as a copier sees it: opened by the first record."""
+
+    def ensure_open(self) -> None: ...
+
+
+class Copier(Protocol):
+    """Moves records of assigned partitions. Errors leave through `kafka_bridge.errors`."""
+
+    def assign(self, offsets: Mapping[Partition, int]) -> None:
+        """Go on from these offsets, forgetting everything fetched before."""
+
+    def step(self, transaction: Transaction, timeoutSeconds: float) -> CopyStep:
+        """Move what is there, waiting up to `timeoutSeconds` for the first record."""
+
+    def end_offset(self, partition: Partition) -> int | None:
+        """The partition's end as last seen, None before anything was fetched."""
+
+    def close(self) -> None: ...

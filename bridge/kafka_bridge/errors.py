@@ -1,0 +1,44 @@
+"""What can go wrong in a bridge, by what is to be done about it.
+
+    BridgeError
+    ├── TransientError      the other side does not answer: back off, then go through the start-up order again
+    │   └── AbortNeeded     the open transaction is lost, the producer is not: abort, go back to the stored positions
+    ├── FencedError         another process has taken the lane over: stop it here for good
+    └── TerminalError       a named reason that no retry can mend: stop the lane and say why
+        └── InvalidRecord   a record is not what its topic promises
+
+Every error carries a CamelCase `reason`, for conditions and metrics, and a sentence.
+"""
+
+from __future__ import annotations
+
+
+class BridgeError(Exception):
+    """Base of all; `reason` is a CamelCase word, `str()` a sentence."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class TransientError(BridgeError):
+    """Try again from the start-up order, with a new producer."""
+
+
+class AbortNeeded(TransientError):
+    """The transaction has to be aborted; the producer can be used again."""
+
+
+class FencedError(BridgeError):
+    """A newer producer holds this lane's transactional id."""
+
+
+class TerminalError(BridgeError):
+    """Stop: what is wrong will be as wrong at the next try."""
+
+
+class InvalidRecord(TerminalError):
+    """A record failed its check."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("InvalidRecord", message)

@@ -1,0 +1,340 @@
+"""Kafka as the bridge sees it: the only module that knows confluent_kafka.
+
+Each class wraps one client in the few calls that a lane makes, with a bound on everything that waits, and turns
+librdkafka's errors into `errors`. Flags decide, not codes: fatal and unflagged errors want a new producer, some
+want an abort, retriable ones the same call again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, without saying so to type checkers
+    AdminClient,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
+from loguru import logger
+
+from kafka_bridge.client_settings import Settings
+from kafka_bridge.errors import AbortNeeded, BridgeError, FencedError, TerminalError, TransientError
+
+Partition = tuple[str, int]
+Headers = list[tuple[str, str | bytes | None]]
+Value = TypeVar("Value")
+
+# One wait inside a longer bounded call: short enough that the caller's heartbeat goes on.
+SLICE_SECONDS = 2.0
+# A transactional call that has not succeeded after so long wants a new producer.
+CALL_BOUND_SECONDS = 60.0
+# Nothing more comes from a broker that was asked for metadata after so long.
+REQUEST_SECONDS = 5.0
+
+# A source that answers like this has lost the offset: deleted by retention, truncated, or another topic by now.
+_OFFSET_LOST = {KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET}
+_EARLIEST: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+_LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+_FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}
+
+
+class Heartbeat(Protocol):
+    """Called whenever a wait has come back, so that a watchdog can tell a wait from a hang."""
+
+    def __call__(self) -> None: ...
+
+
+class SourceRecord(Protocol):
+    """What a copier reads from a consumed record; confluent_kafka's Message is one."""
+
+    def topic(self) -> str | None: ...
+    def partition(self) -> int | None: ...
+    def offset(self) -> int | None: ...
+    def leader_epoch(self) -> int | None: ...
+    def key(self) -> Any: ...
+    def value(self) -> Any: ...
+    def headers(self) -> Any: ...
+    def timestamp(self) -> tuple[int, int]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One poll: records in order per partition, and for partitions that ran dry the offset of their end."""
+
+    records: Sequence[SourceRecord]
+    ends: Mapping[Partition, int]
+
+
+@dataclass(frozen=True, slots=True)
+class TopicFacts:
+    """A topic as its cluster tells it. `partitions` is their number."""
+
+    topicId: str
+    partitions: int
+
+
+def _error_of(failure: KafkaException) -> KafkaError:
+    first = failure.args[0] if failure.args else None
+    return first if isinstance(first, KafkaError) else KafkaError(KafkaError._FAIL, str(failure))
+
+
+def classify(error: KafkaError, doing: str) -> BridgeError:
+    """The error that says what is to be done; `doing` begins the sentence."""
+    message = f"{doing}: {error.str()}"
+    if error.code() in _FENCED:
+        return FencedError("Fenced", message)
+    if error.code() in _OFFSET_LOST:
+        return TerminalError("SourceOffsetOutOfRange", message)
+    if error.txn_requires_abort() and not error.fatal():
+        return AbortNeeded(error.name().strip("_"), message)
+    return TransientError(error.name().strip("_"), message)
+
+
+def _bounded(call: Callable[[float], Value], doing: str, heartbeat: Heartbeat) -> Value:
+    """Repeat a resumable call while its error is retriable, CALL_BOUND_SECONDS at most."""
+    deadline = time.monotonic() + CALL_BOUND_SECONDS
+    while True:
+        heartbeat()
+        try:
+            return call(SLICE_SECONDS)
+        except KafkaException as failure:
+            error = _error_of(failure)
+            if not error.retriable() or error.fatal() or time.monotonic() > deadline:
+                raise classify(error, doing) from failure
+            if error.code() != KafkaError._TIMED_OUT:
+                time.sleep(0.1)
+
+
+class _ErrorLog:
+    """librdkafka repeats itself while a broker is away: each sentence is logged once in a while."""
+
+    EVERY_SECONDS = 30.0
+
+    def __init__(self, who: str) -> None:
+        self._who = who
+        self._lastLogged: dict[str, float] = {}
+
+    def __call__(self, error: KafkaError) -> None:
+        now = time.monotonic()
+        # Ports and timings differ from line to line; what comes before them is the same.
+        subject = error.str().split(" (after")[0]
+        if now - self._lastLogged.get(subject, -self.EVERY_SECONDS) < self.EVERY_SECONDS:
+            return
+        if len(self._lastLogged) > 100:
+            self._lastLogged.clear()
+        self._lastLogged[subject] = now
+        logger.debug("{}: {}", self._who, error.str())
+
+
+class TransactionalProducer:
+    """One lane's producer. After anything but AbortNeeded it is to be closed and replaced."""
+
+    def __init__(self, settings: Settings, heartbeat: Heartbeat) -> None:
+        self._heartbeat = heartbeat
+        self._producer = Producer({**settings, "error_cb": _ErrorLog(str(settings["client.id"]))})
+
+    def init_transactions(self) -> None:
+        """Fence whoever held the transactional id, and settle what it left."""
+        _bounded(self._producer.init_transactions, "init_transactions", self._heartbeat)
+
+    def begin(self) -> None:
+        self._now(self._producer.begin_transaction, "begin_transaction")
+
+    def commit(self) -> None:
+        """Flush and commit. After an error nobody knows whether it was committed: read the positions."""
+        _bounded(self._producer.commit_transaction, "commit_transaction", self._heartbeat)
+
+    def abort(self) -> None:
+        _bounded(self._producer.abort_transaction, "abort_transaction", self._heartbeat)
+
+    def send(
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Headers | None = None,
+        timestampMs: int = 0,
+    ) -> None:
+        """Queue a record; waits while the queue is full. `timestampMs` 0 means now."""
+        while True:
+            try:
+                self._producer.produce(
+                    topic, value=value, key=key, partition=partition, headers=headers or [], timestamp=timestampMs
+                )
+                return
+            except BufferError:
+                self._heartbeat()
+                self._producer.poll(0.1)
+            except KafkaException as failure:
+                error = _error_of(failure)
+                if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                    message = f"a record for {topic}-{partition}: {error.str()}"
+                    raise TerminalError("RecordTooLarge", message) from failure
+                raise classify(error, f"produce to {topic}-{partition}") from failure
+
+    def serve(self) -> None:
+        """Let librdkafka hand over what it has to say."""
+        self._producer.poll(0)
+
+    def close(self) -> None:
+        """Let go without waiting for anything: an open transaction is settled by the next init_transactions."""
+        try:
+            self._producer.purge(in_queue=True, in_flight=True, blocking=False)
+            self._producer.poll(0)
+        except KafkaException as failure:
+            logger.debug("while closing a producer: {}", failure)
+
+    def _now(self, call: Callable[[], None], doing: str) -> None:
+        try:
+            call()
+        except KafkaException as failure:
+            raise classify(_error_of(failure), doing) from failure
+
+
+class AssignedConsumer:
+    """A consumer of given partitions from given offsets; it belongs to no group."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._consumer = Consumer({**settings, "error_cb": _ErrorLog(str(settings["client.id"]))})
+
+    def assign(self, offsets: Mapping[Partition, int]) -> None:
+        self._consumer.assign([TopicPartition(topic, partition, at) for (topic, partition), at in offsets.items()])
+
+    def poll(self, limit: int, timeoutSeconds: float) -> Batch:
+        """Up to `limit` records. Raises TerminalError where an offset is lost, TransientError otherwise."""
+        records: list[Message] = []
+        ends: dict[Partition, int] = {}
+        # The first call waits; asked for many, it would wait for all of them.
+        messages = self._consumer.consume(1, timeoutSeconds)
+        if messages:
+            messages += self._consumer.consume(limit - 1, 0)
+        for message in messages:
+            error = message.error()
+            if error is None:
+                records.append(message)
+                if ends:
+                    ends.pop((str(message.topic()), message.partition() or 0), None)
+                continue
+            topic, partition, offset = str(message.topic()), message.partition(), message.offset()
+            if error.code() == KafkaError._PARTITION_EOF:
+                if partition is not None and offset is not None:
+                    ends[topic, partition] = offset
+            elif error.code() in _OFFSET_LOST:
+                raise classify(error, f"reading {topic}-{partition} at offset {offset}")
+            elif error.fatal() or not error.retriable():
+                raise TransientError(error.name().strip("_"), f"reading {topic}-{partition}: {error.str()}")
+        return Batch(records, ends)
+
+    def end_offset(self, partition: Partition) -> int | None:
+        """The last stable offset as of the last fetch, without asking anybody; None before the first."""
+        _low, high = self._consumer.get_watermark_offsets(TopicPartition(*partition), cached=True) or (-1, -1)
+        return high if high >= 0 else None
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+class ClusterAdmin:
+    """Questions to a cluster, and the few changes that a bridge makes at its target."""
+
+    def __init__(self, settings: Settings) -> None:
+        clientConfig: dict[str, Any] = {**settings, "error_cb": _ErrorLog(str(settings["client.id"]))}
+        self._admin = AdminClient(clientConfig)
+
+    def cluster_id(self) -> str:
+        description = self._answer(
+            self._admin.describe_cluster(request_timeout=REQUEST_SECONDS), "describe the cluster"
+        )
+        return str(description.cluster_id)
+
+    def topics(self, names: Iterable[str]) -> dict[str, TopicFacts]:
+        """Facts of those of `names` that exist."""
+        found: dict[str, TopicFacts] = {}
+        wanted = list(names)
+        futures = self._admin.describe_topics(TopicCollection(wanted), request_timeout=REQUEST_SECONDS)
+        for name, future in futures.items():
+            try:
+                description = future.result(REQUEST_SECONDS + SLICE_SECONDS)
+            except TimeoutError as late:
+                raise TransientError("TIMED_OUT", f"describe topic {name}: no answer") from late
+            except KafkaException as failure:
+                error = _error_of(failure)
+                if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    continue
+                raise classify(error, f"describe topic {name}") from failure
+            found[name] = TopicFacts(str(description.topic_id), len(description.partitions))
+        return found
+
+    def topic_configs(self, topic: str) -> dict[str, str]:
+        resource = ConfigResource(ResourceType.TOPIC, topic)
+        futures = self._admin.describe_configs([resource], request_timeout=REQUEST_SECONDS)
+        entries = self._answer(futures[resource], f"describe the configuration of topic {topic}")
+        return {name: str(entry.value) for name, entry in entries.items()}
+
+    def create_topic(self, topic: str, partitions: int, configs: Mapping[str, str]) -> bool:
+        """True where it was created, False where it was there. The broker's default replication applies."""
+        new = NewTopic(topic, num_partitions=partitions, replication_factor=-1, config=dict(configs))
+        try:
+            self._admin.create_topics([new], request_timeout=REQUEST_SECONDS)[topic].result(
+                REQUEST_SECONDS + SLICE_SECONDS
+            )
+        except KafkaException as failure:
+            error = _error_of(failure)
+            if error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                return False
+            raise classify(error, f"create topic {topic}") from failure
+        return True
+
+    def grow_topic(self, topic: str, partitions: int) -> None:
+        """Raise a topic's partition count to `partitions`; another replica may have done it already."""
+        futures = self._admin.create_partitions([NewPartitions(topic, partitions)], request_timeout=REQUEST_SECONDS)
+        try:
+            futures[topic].result(REQUEST_SECONDS + SLICE_SECONDS)
+        except KafkaException as failure:
+            error = _error_of(failure)
+            if error.code() != KafkaError.INVALID_PARTITIONS:
+                raise classify(error, f"grow topic {topic} to {partitions} partitions") from failure
+
+    def earliest(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        return self._offsets(partitions, _EARLIEST, IsolationLevel.READ_UNCOMMITTED)
+
+    def high_watermarks(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        return self._offsets(partitions, _LATEST, IsolationLevel.READ_UNCOMMITTED)
+
+    def last_stable(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        return self._offsets(partitions, _LATEST, IsolationLevel.READ_COMMITTED)
+
+    def _offsets(self, partitions: Iterable[Partition], spec: Any, isolation: Any) -> dict[Partition, int]:
+        asked = {TopicPartition(topic, partition): spec for topic, partition in partitions}
+        if not asked:
+            return {}
+        futures = self._admin.list_offsets(asked, isolation_level=isolation, request_timeout=REQUEST_SECONDS)
+        return {
+            (one.topic, one.partition): self._answer(future, f"offsets of {one.topic}-{one.partition}").offset
+            for one, future in futures.items()
+        }
+
+    @staticmethod
+    def _answer(future: Any, doing: str) -> Any:
+        try:
+            return future.result(REQUEST_SECONDS + SLICE_SECONDS)
+        except KafkaException as failure:
+            raise classify(_error_of(failure), doing) from failure
+        except TimeoutError as late:
+            raise TransientError("TIMED_OUT", f"{doing}: no answer in {REQUEST_SECONDS:.0f} s") from late

@@ -1,0 +1,235 @@
+"""One replica of a bridge: watches both clusters, prepares the target's topics, runs the lanes it owns.
+
+A lane is never restarted from here for an error: it knows itself what to do about each class. The supervisor only
+tells a lane that its partitions have changed, and ends the process where a lane hangs in a call that never returns.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import cast
+
+from loguru import logger
+
+from kafka_bridge import client_settings
+from kafka_bridge.cluster_watch import ClusterWatch
+from kafka_bridge.config import BridgeConfig
+from kafka_bridge.copier import Copier
+from kafka_bridge.errors import BridgeError, TerminalError
+from kafka_bridge.kafka import (
+    AssignedConsumer,
+    ClusterAdmin,
+    Heartbeat,
+    Partition,
+    TopicFacts,
+    TransactionalProducer,
+)
+from kafka_bridge.lane import Lane, LaneParts, LaneProducer
+from kafka_bridge.lanes import lanes_of_replica, partitions_of_lane
+from kafka_bridge.metrics import LatencyHistogram
+from kafka_bridge.position_store import read_positions
+from kafka_bridge.positions import Position, bridge_id, positions_topic, transactional_id
+from kafka_bridge.records_copier import RecordsCopier, build_routes
+from kafka_bridge.status import BridgeStatus, Counters, LaneStatus
+from kafka_bridge.topics import ensure_positions_topic, ensure_target_topics
+
+TURN_SECONDS = 0.5
+# A lane without a heartbeat for so long makes the replica unhealthy...
+UNHEALTHY_SECONDS = 60.0
+# ...and for so long ends the process: the operator starts it again, and the start-up order makes that safe.
+HANG_SECONDS = 120.0
+HANG_EXIT_CODE = 70
+# All lanes together are given this long to end.
+STOP_SECONDS = 8.0
+
+Topology = Mapping[str, TopicFacts]
+
+
+class Supervisor:
+    """`start`, then ask `status` and `is_alive` from any thread, then `stop`."""
+
+    def __init__(self, config: BridgeConfig, latency: LatencyHistogram) -> None:
+        self._config = config
+        self._latency = latency
+        self._startedAt = datetime.now(UTC)
+        self._clientId = f"{config.instance}-{config.bridge}-{config.ordinal}"
+        self._sourceAdmin = ClusterAdmin(client_settings.admin(config.source, self._clientId))
+        self._targetAdmin = ClusterAdmin(client_settings.admin(config.target, self._clientId))
+        self._source: ClusterWatch[Topology] = ClusterWatch(config.source.name, self._ask_source)
+        self._target: ClusterWatch[None] = ClusterWatch(config.target.name, self._ask_target)
+        self._topicNames = {topic.name: topic.targetName for topic in config.topics}
+        self._topology: Topology = {}
+        self._lanes: dict[int, tuple[Lane, threading.Thread]] = {}
+        self._fault: BridgeError | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+
+    # ---- from other threads
+
+    def start(self) -> None:
+        self._source.start()
+        self._target.start()
+        self._thread.start()
+
+    def stop(self) -> bool:
+        """End all lanes; True where all of them finished their work."""
+        self._stopping.set()
+        self._source.stop()
+        self._target.stop()
+        self._thread.join(STOP_SECONDS)
+        for lane, _ in self._lanes.values():
+            lane.stop()
+        deadline = time.monotonic() + STOP_SECONDS
+        for _, thread in self._lanes.values():
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for _, thread in self._lanes.values())
+
+    def is_alive(self) -> bool:
+        """Whether every lane's thread turns. A lane that waits or has failed is alive: a restart would not mend it."""
+        return self._longest_silence() < UNHEALTHY_SECONDS
+
+    def status(self) -> BridgeStatus:
+        lanes = self._lane_statuses()
+        source, target = self._source.status, self._target.status
+        topology = self._source.answer
+        missing = tuple(sorted(self._topicNames.keys() - topology.keys())) if topology is not None else ()
+        counters = [lane.counters() for lane, _ in self._lanes.values()]
+        ready = (
+            bool(source.reachable and target.reachable)
+            and not missing
+            and all(lane.state == "Copying" for lane in lanes)
+        )
+        return BridgeStatus(
+            instance=self._config.instance,
+            bridge=self._config.bridge,
+            ordinal=self._config.ordinal,
+            startedAt=self._startedAt,
+            ready=ready,
+            source=source,
+            target=target,
+            missingTopics=missing,
+            lanes=lanes,
+            partitions=tuple(one for lane, _ in self._lanes.values() for one in lane.partition_status()),
+            counters=Counters(**{name: sum(getattr(one, name) for one in counters) for name in Counters.model_fields}),
+        )
+
+    # ---- the thread
+
+    def _run(self) -> None:
+        pause = TURN_SECONDS
+        while not self._stopping.wait(pause):
+            pause = TURN_SECONDS
+            self._end_if_hung()
+            topology = self._source.answer
+            if not topology or topology == self._topology or not self._target.status.reachable:
+                continue
+            try:
+                self._take_up(topology)
+                self._fault = None
+            except BridgeError as error:
+                if self._fault is None or str(self._fault) != str(error):
+                    logger.warning("{}: {}", error.reason, error)
+                self._fault = error
+                pause = 2.0
+
+    def _take_up(self, topology: Topology) -> None:
+        """Make the target fit the source's topics, then start the lanes or tell them what has changed."""
+        clusterId = self._source.status.clusterId
+        assert clusterId is not None, "the source has answered"
+        bridgeId = bridge_id(self._config.instance, self._config.bridge, clusterId)
+        ensure_positions_topic(self._targetAdmin, positions_topic(bridgeId), self._config.lanes)
+        ensure_target_topics(
+            self._targetAdmin, {self._topicNames[name]: facts.partitions for name, facts in topology.items()}
+        )
+        before, self._topology = self._topology, topology
+        for number in lanes_of_replica(self._config.ordinal, self._config.replicas, self._config.lanes):
+            if number not in self._lanes:
+                self._start_lane(number, clusterId, bridgeId)
+            elif self._partitions_in(before, number) != self._partitions_in(topology, number):
+                logger.info("the partitions of lane {} have changed", number)
+                self._lanes[number][0].reassign()
+
+    def _start_lane(self, number: int, clusterId: str, bridgeId: str) -> None:
+        config, clientId = self._config, f"{self._clientId}.lane.{number}"
+        positionsTopic = positions_topic(bridgeId)
+
+        def make_producer(heartbeat: Heartbeat) -> LaneProducer:
+            settings = client_settings.producer(config.target, clientId, transactional_id(bridgeId, number))
+            return TransactionalProducer(settings, heartbeat)
+
+        def make_copier(producer: LaneProducer) -> Copier:
+            routes = build_routes(config)
+            consumer = AssignedConsumer(client_settings.consumer(config.source, clientId, bridgeId))
+            return RecordsCopier(consumer, cast(TransactionalProducer, producer), routes)
+
+        def read_lane_positions(heartbeat: Heartbeat) -> dict[Partition, Position]:
+            consumer = AssignedConsumer(client_settings.consumer(config.target, clientId, bridgeId))
+            try:
+                return read_positions(self._targetAdmin, consumer, (positionsTopic, number), clusterId, heartbeat)
+            finally:
+                consumer.close()
+
+        lane = Lane(
+            LaneParts(
+                lane=number,
+                sourceClusterId=clusterId,
+                positionsTopic=positionsTopic,
+                commitIntervalSeconds=config.commitIntervalMs / 1000,
+                partitions=lambda: self._partitions_in(self._topology, number),
+                makeProducer=make_producer,
+                makeCopier=make_copier,
+                readPositions=read_lane_positions,
+                earliestOffsets=self._sourceAdmin.earliest,
+                observeLatency=self._latency.observe,
+            )
+        )
+        thread = threading.Thread(target=lane.run, name=f"lane-{number}", daemon=True)
+        self._lanes[number] = (lane, thread)
+        thread.start()
+
+    def _partitions_in(self, topology: Topology, lane: int) -> dict[Partition, str]:
+        counts = {name: facts.partitions for name, facts in topology.items()}
+        return {
+            (topic, partition): topology[topic].topicId
+            for topic, partition in sorted(partitions_of_lane(lane, self._config.lanes, counts))
+        }
+
+    def _ask_source(self) -> tuple[str, Topology]:
+        clusterId = self._source.status.clusterId or self._sourceAdmin.cluster_id()
+        return clusterId, self._sourceAdmin.topics(self._topicNames)
+
+    def _ask_target(self) -> tuple[str, None]:
+        return self._targetAdmin.cluster_id(), None
+
+    def _lane_statuses(self) -> tuple[LaneStatus, ...]:
+        statuses = []
+        for number in lanes_of_replica(self._config.ordinal, self._config.replicas, self._config.lanes):
+            entry = self._lanes.get(number)
+            if entry is not None:
+                statuses.append(entry[0].status())
+                continue
+            fault = self._fault
+            statuses.append(
+                LaneStatus(
+                    lane=number,
+                    state="Failed" if isinstance(fault, TerminalError) else "Waiting" if fault else "Starting",
+                    since=self._startedAt,
+                    reason=fault.reason if fault else "",
+                    message=str(fault) if fault else "",
+                )
+            )
+        return tuple(statuses)
+
+    def _longest_silence(self) -> float:
+        now = time.monotonic()
+        return max((now - lane.lastBeat for lane, thread in self._lanes.values() if thread.is_alive()), default=0.0)
+
+    def _end_if_hung(self, end: Callable[[int], None] = os._exit) -> None:
+        silence = self._longest_silence()
+        if silence > HANG_SECONDS:
+            logger.critical("a lane has been in one call for {:.0f} s: ending the process", silence)
+            end(HANG_EXIT_CODE)

@@ -1,0 +1,116 @@
+"""The manifest kinds, as pydantic models: what a user may write, with its defaults and limits.
+
+Field names are the YAML keys. Only shape is decided here; what needs a second document (does the cluster exist?)
+or the engine (does the network exist?) is decided where that is known.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from kafka_bridge.config import FormatConfig, StartPosition, TopicName, refuse_repeated
+
+API_VERSION = "bridge.kafka/v1alpha1"
+
+# A DNS label, short enough that instance, bridge and ordinal together still make a container's host name.
+ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=40)]
+# As Kubernetes writes quantities: 256Mi, 1Gi, 500M; cores as 0.5, 2 or 500m.
+MemoryQuantity = Annotated[str, Field(pattern=r"^[1-9][0-9]*(Ki|Mi|Gi|k|M|G)?$")]
+CpuQuantity = Annotated[str, Field(pattern=r"^([0-9]+(\.[0-9]+)?|[1-9][0-9]*m)$", coerce_numbers_to_str=True)]
+BootstrapServers = Annotated[str, Field(pattern=r"^[^\s,:]+:[0-9]{1,5}(,[^\s,:]+:[0-9]{1,5})*$")]
+
+
+class ManifestModel(BaseModel):
+    """Frozen; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ObjectMeta(ManifestModel):
+    name: ObjectName
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
+class TlsSpec(ManifestModel):
+    """`secret` is a volume of this instance that holds ca.crt, tls.crt and tls.key."""
+
+    secret: ObjectName
+
+
+class KafkaClusterSpec(ManifestModel):
+    """`network` is a network of this instance, under the name that Compose knows it by."""
+
+    bootstrapServers: BootstrapServers
+    network: ObjectName
+    tls: TlsSpec
+    clientProperties: dict[str, str] = {}
+
+
+class KafkaCluster(ManifestModel):
+    apiVersion: Literal["bridge.kafka/v1alpha1"]
+    kind: Literal["KafkaCluster"]
+    metadata: ObjectMeta
+    spec: KafkaClusterSpec
+
+
+class ClusterReference(ManifestModel):
+    cluster: ObjectName
+
+
+class TopicSpec(ManifestModel):
+    """`targetName` is `name` where it is not given."""
+
+    name: TopicName
+    targetName: TopicName | None = None
+    key: FormatConfig = FormatConfig()
+    value: FormatConfig = FormatConfig()
+    onInvalid: Literal["fail"] = "fail"
+
+
+class ResourcesSpec(ManifestModel):
+    """Limits of one replica's container."""
+
+    memory: MemoryQuantity = "512Mi"
+    cpus: CpuQuantity = "2"
+    pids: Annotated[int, Field(ge=32, le=4096)] = 256
+
+
+class KafkaBridgeSpec(ManifestModel):
+    """`lanes` is the number of parts that copying is divided into over all replicas; it cannot be changed later."""
+
+    source: ClusterReference
+    target: ClusterReference
+    topics: Annotated[tuple[TopicSpec, ...], Field(min_length=1)]
+    replicas: Annotated[int, Field(ge=0, le=64)] = 1
+    lanes: Annotated[int, Field(ge=1, le=64)] = 4
+    startFrom: StartPosition = "earliest"
+    commitIntervalMs: Annotated[int, Field(ge=10, le=30_000)] = 200
+    copier: Literal["records"] = "records"
+    resources: ResourcesSpec = ResourcesSpec()
+    progressDeadlineSeconds: Annotated[int, Field(ge=5, le=86_400)] = 600
+    suspend: bool = False
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if self.source.cluster == self.target.cluster:
+            raise ValueError(f"source and target are the same cluster, {self.source.cluster}")
+        if self.replicas > self.lanes:
+            raise ValueError(
+                f"replicas ({self.replicas}) is above lanes ({self.lanes}): the rest would have nothing to do"
+            )
+        refuse_repeated("source topic", [topic.name for topic in self.topics])
+        refuse_repeated("target topic", [topic.targetName or topic.name for topic in self.topics])
+        return self
+
+
+class KafkaBridge(ManifestModel):
+    apiVersion: Literal["bridge.kafka/v1alpha1"]
+    kind: Literal["KafkaBridge"]
+    metadata: ObjectMeta
+    spec: KafkaBridgeSpec
+
+
+Manifest = Annotated[KafkaCluster | KafkaBridge, Field(discriminator="kind")]

@@ -1,0 +1,38 @@
+# What every script of the stack shares: where the project is, how to speak, and how Compose is called.
+# Sourced, never run. Callers have set `set -euo pipefail`.
+
+projectRoot=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+stackDir=$projectRoot/stack
+scriptStarted=$SECONDS
+
+# Progress goes to standard error, so that standard output stays for what was asked.
+say()  { printf '\033[1m[%3ds]\033[0m %s\n' "$((SECONDS - scriptStarted))" "$*" >&2; }
+fail() { printf '\033[1;31merror:\033[0m %s\n' "$*" >&2; exit 1; }
+[ -t 2 ] || { say() { printf '[%3ds] %s\n' "$((SECONDS - scriptStarted))" "$*" >&2; }
+              fail() { printf 'error: %s\n' "$*" >&2; exit 1; }; }
+
+# A command that dies without a word of its own still ends in a sentence.
+trap 'status=$?; printf "error: %s stopped at line %s (exit code %s): %s\n" "$(basename "$0")" "$LINENO" "$status" "$BASH_COMMAND" >&2; exit "$status"' ERR
+
+# The last value of NAME over .env.example, .env, .env.local and the environment: later wins.
+setting() {
+  local name=$1 file value=
+  if [ -n "${!name+x}" ]; then printf '%s' "${!name}"; return; fi
+  for file in "$projectRoot/.env.example" "$projectRoot/.env" "$projectRoot/.env.local"; do
+    [ -f "$file" ] || continue
+    if grep -qE "^$name=" "$file"; then
+      value=$(grep -E "^$name=" "$file" | tail -n 1 | cut -d= -f2- | sed -E "s/^'(.*)'\$/\1/; s/^\"(.*)\"\$/\1/")
+    fi
+  done
+  printf '%s' "$value"
+}
+
+# Runs Compose on the stack with the layered settings; the environment overrides the files.
+compose() {
+  local files=(--env-file "$projectRoot/.env.example") file
+  for file in "$projectRoot/.env" "$projectRoot/.env.local"; do
+    [ -f "$file" ] && files+=(--env-file "$file")
+  done
+  docker compose --project-directory "$stackDir" -f "$stackDir/compose.yaml" "${files[@]}" \
+    --project-name "$(setting COMPOSE_PROJECT_NAME)" "$@"
+}

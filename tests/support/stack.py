@@ -1,0 +1,97 @@
+"""An instance of the stack made by a test: its own Compose project, beside whatever a user has up, gone afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+Value = TypeVar("Value")
+
+
+def wait_until(what: str, probe: Callable[[], Value | None], timeoutSeconds: float, everySeconds: float = 0.5) -> Value:
+    """Call `probe` until it gives something true and return that; fail with `what` and the last answer otherwise."""
+    deadline = time.monotonic() + timeoutSeconds
+    while True:
+        value = probe()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"after {timeoutSeconds:.0f} s still not: {what} (last answer: {value!r})")
+        time.sleep(everySeconds)
+
+
+class CommandFailed(AssertionError):
+    """A command ended with another exit code than was wanted; the message holds its output."""
+
+
+def run(
+    *command: str, env: dict[str, str] | None = None, timeoutSeconds: float = 300, wanted: int | None = 0
+) -> subprocess.CompletedProcess[str]:
+    """Run a command from the project's root, capture its output, and check its exit code (`wanted` None: any)."""
+    done = subprocess.run(
+        command, cwd=PROJECT_ROOT, env=env, capture_output=True, text=True, timeout=timeoutSeconds, check=False
+    )
+    if wanted is not None and done.returncode != wanted:
+        tail = "\n".join((done.stdout + done.stderr).splitlines()[-40:])
+        raise CommandFailed(f"{' '.join(command)} ended with {done.returncode}, wanted {wanted}:\n{tail}")
+    return done
+
+
+class Stack:
+    """One instance, driven through the same scripts that a user has."""
+
+    def __init__(self, instance: str, settings: dict[str, str] | None = None) -> None:
+        self.instance = instance
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("OPERATOR_", "COMPOSE_"))
+        }
+        self.env = inherited | {"COMPOSE_PROJECT_NAME": instance} | (settings or {})
+
+    def script(
+        self, name: str, *arguments: str, timeoutSeconds: float = 300, wanted: int | None = 0
+    ) -> subprocess.CompletedProcess[str]:
+        """Run stack/<name> on this instance."""
+        return run(
+            str(PROJECT_ROOT / "stack" / name), *arguments, env=self.env, timeoutSeconds=timeoutSeconds, wanted=wanted
+        )
+
+    def compose(
+        self, *arguments: str, timeoutSeconds: float = 300, wanted: int | None = 0
+    ) -> subprocess.CompletedProcess[str]:
+        return self.script("compose", *arguments, timeoutSeconds=timeoutSeconds, wanted=wanted)
+
+    def docker(self, *arguments: str, wanted: int | None = 0, timeoutSeconds: float = 120) -> str:
+        return run("docker", *arguments, wanted=wanted, timeoutSeconds=timeoutSeconds).stdout.strip()
+
+    def container(self, service: str) -> str:
+        """The container id of a Compose service."""
+        return self.compose("ps", "--all", "--quiet", service).stdout.strip()
+
+    def network(self, name: str) -> str:
+        return f"{self.instance}_{name}"
+
+    def bridges(self) -> dict[str, dict[str, object]]:
+        """The bridge containers of this instance by name, each as `docker inspect` tells it."""
+        found = self.docker(
+            "ps", "--all", "--quiet", "--filter", f"label=bridge.kafka/instance={self.instance}"
+        ).split()
+        if not found:
+            return {}
+        inspected = json.loads(self.docker("inspect", *found, wanted=None) or "[]")
+        return {one["Name"].lstrip("/"): one for one in inspected}
+
+
+@contextmanager
+def kept_clean(stack: Stack) -> Iterator[Stack]:
+    """Whatever happens inside, nothing of the instance is left: containers, networks, volumes, images."""
+    try:
+        yield stack
+    finally:
+        stack.script("down", "--volumes", "--images", wanted=None)
