@@ -115,7 +115,8 @@ def container_name(instance: str, bridge: str, ordinal: int) -> str:
 
 def render(
     bridge: KafkaBridge,
-    clusters: Mapping[str, KafkaCluster],
+    source: KafkaCluster,
+    target: KafkaCluster,
     facts: EngineFacts,
     instance: str,
     image: str,
@@ -125,7 +126,6 @@ def render(
     """The containers that a bridge asks for, or the faults that stand in the way."""
     spec = bridge.spec
     replicas = 0 if spec.suspend else spec.replicas
-    source, target = clusters[spec.source.cluster], clusters[spec.target.cluster]
     schemaFiles = sorted(
         {part.schemaFile for topic in spec.topics for part in (topic.key, topic.value) if part.schemaFile is not None}
     )
@@ -191,9 +191,11 @@ def _faults(
         for name in networkNames
         if name not in facts.networks
     ]
-    for secret in dict.fromkeys([source.spec.tls.secret, target.spec.tls.secret]):
-        if secret not in facts.volumes:
-            faults.append(Fault("SecretNotFound", f"TLS secret {secret}: no volume of this instance has that name"))
+    faults += [
+        Fault("SecretNotFound", f"TLS secret {secret}: no volume of this instance has that name")
+        for secret in dict.fromkeys([source.spec.tls.secret, target.spec.tls.secret])
+        if secret not in facts.volumes
+    ]
     if schemasVolume is not None and schemasVolume not in facts.volumes:
         faults.append(Fault("SchemaVolumeNotFound", f"no volume of this instance is named {schemasVolume}"))
     if facts.imageId is None:

@@ -6,20 +6,55 @@ or the engine (does the network exist?) is decided where that is known.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from kafka_bridge.config import FormatConfig, StartPosition, TopicName, refuse_repeated
+from kafka_bridge.config import (
+    ClientProperties,
+    FormatConfig,
+    Mistake,
+    StartPosition,
+    TopicName,
+    refuse,
+    repeated_topics,
+)
 
 API_VERSION = "bridge.kafka/v1alpha1"
 
 # A DNS label, short enough that instance, bridge and ordinal together still make a container's host name.
-ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=40)]
+ObjectName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+        max_length=40,
+        description="a name of at most 40 lower-case letters, digits and '-', with a letter or digit at both ends",
+    ),
+]
 # As Kubernetes writes quantities: 256Mi, 1Gi, 500M; cores as 0.5, 2 or 500m.
-MemoryQuantity = Annotated[str, Field(pattern=r"^[1-9][0-9]*(Ki|Mi|Gi|k|M|G)?$")]
-CpuQuantity = Annotated[str, Field(pattern=r"^([0-9]+(\.[0-9]+)?|[1-9][0-9]*m)$", coerce_numbers_to_str=True)]
-BootstrapServers = Annotated[str, Field(pattern=r"^[^\s,:]+:[0-9]{1,5}(,[^\s,:]+:[0-9]{1,5})*$")]
+MemoryQuantity = Annotated[
+    str,
+    Field(
+        pattern=r"^[1-9][0-9]*(Ki|Mi|Gi|k|M|G)?$",
+        description="an amount of memory such as 512Mi or 1Gi (units k, M, G, Ki, Mi, Gi)",
+    ),
+]
+CpuQuantity = Annotated[
+    str,
+    Field(
+        pattern=r"^([0-9]+(\.[0-9]+)?|[1-9][0-9]*m)$",
+        coerce_numbers_to_str=True,
+        description="a number of cores such as 0.5, 2 or 500m",
+    ),
+]
+BootstrapServers = Annotated[
+    str,
+    Field(
+        pattern=r"^[^\s,:]+:[0-9]{1,5}(,[^\s,:]+:[0-9]{1,5})*$",
+        description="host:port, or several of them with commas between and no spaces",
+    ),
+]
 
 
 class ManifestModel(BaseModel):
@@ -46,7 +81,7 @@ class KafkaClusterSpec(ManifestModel):
     bootstrapServers: BootstrapServers
     network: ObjectName
     tls: TlsSpec
-    clientProperties: dict[str, str] = {}
+    clientProperties: ClientProperties = {}
 
 
 class KafkaCluster(ManifestModel):
@@ -75,7 +110,7 @@ class ResourcesSpec(ManifestModel):
 
     memory: MemoryQuantity = "512Mi"
     cpus: CpuQuantity = "2"
-    pids: Annotated[int, Field(ge=32, le=4096)] = 256
+    pids: Annotated[int, Field(ge=32, le=4096, strict=True)] = 256
 
 
 class KafkaBridgeSpec(ManifestModel):
@@ -84,26 +119,27 @@ class KafkaBridgeSpec(ManifestModel):
     source: ClusterReference
     target: ClusterReference
     topics: Annotated[tuple[TopicSpec, ...], Field(min_length=1)]
-    replicas: Annotated[int, Field(ge=0, le=64)] = 1
-    lanes: Annotated[int, Field(ge=1, le=64)] = 4
+    replicas: Annotated[int, Field(ge=0, le=64, strict=True)] = 1
+    lanes: Annotated[int, Field(ge=1, le=64, strict=True)] = 4
     startFrom: StartPosition = "earliest"
-    commitIntervalMs: Annotated[int, Field(ge=10, le=30_000)] = 200
+    commitIntervalMs: Annotated[int, Field(ge=10, le=30_000, strict=True)] = 200
     copier: Literal["records"] = "records"
     resources: ResourcesSpec = ResourcesSpec()
-    progressDeadlineSeconds: Annotated[int, Field(ge=5, le=86_400)] = 600
+    progressDeadlineSeconds: Annotated[int, Field(ge=5, le=86_400, strict=True)] = 600
     suspend: bool = False
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        if self.source.cluster == self.target.cluster:
-            raise ValueError(f"source and target are the same cluster, {self.source.cluster}")
-        if self.replicas > self.lanes:
-            raise ValueError(
-                f"replicas ({self.replicas}) is above lanes ({self.lanes}): the rest would have nothing to do"
-            )
-        refuse_repeated("source topic", [topic.name for topic in self.topics])
-        refuse_repeated("target topic", [topic.targetName or topic.name for topic in self.topics])
+        refuse(self._mistakes())
         return self
+
+    def _mistakes(self) -> Iterator[Mistake]:
+        if self.source.cluster == self.target.cluster:
+            yield Mistake(("target", "cluster"), f"{self.target.cluster}, which is the source too", "another cluster")
+        if self.replicas > self.lanes:
+            expected = f"at most as many as lanes ({self.lanes}): the rest would have nothing to do"
+            yield Mistake(("replicas",), f"replicas {self.replicas}", expected)
+        yield from repeated_topics(self.topics)
 
 
 class KafkaBridge(ManifestModel):

@@ -105,3 +105,5 @@ class OperatorReport(ReportModel):
     folderFault: str = ""
     problems: tuple[ManifestProblem, ...] = ()
     bridges: tuple[BridgeReport, ...] = ()
+    stuckPasses: tuple[str, ...] = ()
+    """Sentences about passes that take longer than they may: the operator is not well."""

@@ -1,0 +1,223 @@
+"""One pass over one bridge: look, wish, plan, act, tell. Everything else in the operator only asks for passes.
+
+A pass is given a name and nothing else; it reads what is wanted and what is there anew, does the next safe step of
+each replica, and asks for another pass until nothing is left to do.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import count
+
+from loguru import logger
+
+from bridge_operator import actions as act
+from bridge_operator.accepted import problems_of
+from bridge_operator.backoff import BackoffRule
+from bridge_operator.conditions import Picture, conditions, unknown_conditions
+from bridge_operator.desired import EngineFacts, Fault
+from bridge_operator.engine import Engine, EngineError, EngineNotFound, EngineTransient, NameConflict
+from bridge_operator.executor import execute
+from bridge_operator.health_poller import Sightings
+from bridge_operator.manifest_store import ManifestStore
+from bridge_operator.observed import Observed
+from bridge_operator.plan import Absent, Memory, plan
+from bridge_operator.report import BridgeReport, Condition, Event
+from bridge_operator.report_builder import bridge_report
+from bridge_operator.wish import Surroundings, wish_for
+
+# A pass that failed is repeated after so long, doubling.
+RETRY_FIRST_SECONDS, RETRY_MAX_SECONDS = 0.5, 60.0
+# Passes that keep acting without an end are slowed down after so many: something undoes what they do.
+BRISK_PASSES = 30
+SLOW_SECONDS = 2.0
+
+
+@dataclass(slots=True)
+class _Bridge:
+    """What is kept of one bridge between passes. Written by one pass at a time."""
+
+    memory: Memory = field(default_factory=Memory)
+    conditions: tuple[Condition, ...] = ()
+    picture: Picture | None = None
+    failures: int = 0
+    actingPasses: int = 0
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineHealth:
+    """Whether the last call to the engine was answered."""
+
+    reachable: bool = False
+    message: str = "the engine has not been asked yet"
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What came of a pass's actions."""
+
+    faults: list[Fault] = field(default_factory=list)
+    repeat: bool = False
+
+
+class Controller:
+    """`factsOf` gives what manifests may refer to; `tell` takes events."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: ManifestStore,
+        sightings: Sightings,
+        surroundings: Surroundings,
+        rule: BackoffRule,
+        factsOf: Callable[[], EngineFacts],
+        tell: Callable[[Event], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._engine = engine
+        self._store = store
+        self._sightings = sightings
+        self._surroundings = surroundings
+        self._rule = rule
+        self._factsOf = factsOf
+        self._tell = tell
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._bridges: dict[str, _Bridge] = {}
+        self._engineHealth = EngineHealth()
+        self._passNumbers = count(1)
+
+    # ---- for others
+
+    @property
+    def engineHealth(self) -> EngineHealth:
+        return self._engineHealth
+
+    def names(self) -> set[str]:
+        """Every bridge that is wanted, was wanted, or has containers. Raises EngineError."""
+        running = {container.bridge for container in self._engine.containers()}
+        with self._lock:
+            known = set(self._bridges)
+        return running | known | set(self._store.accepted.bridges) | set(self._store.catalog.bridges)
+
+    def reports(self) -> list[BridgeReport]:
+        """All bridges as last seen, with the newest figures of their processes."""
+        sightings, now, accepted = self._sightings.snapshot(), self._clock(), self._store.accepted.bridges
+        with self._lock:
+            known = sorted(self._bridges.items())
+        return [
+            bridge_report(
+                name,
+                accepted.get(name),
+                replace(one.picture, observed=replace(one.picture.observed, now=now, sightings=sightings)),
+                one.conditions,
+            )
+            for name, one in known
+            if one.picture is not None
+        ]
+
+    # ---- a pass
+
+    def reconcile(self, name: str) -> float | None:
+        """One pass; returns after how many seconds the next is due (None: at the resync). Never raises EngineError."""
+        with self._lock:
+            bridge = self._bridges.setdefault(name, _Bridge())
+        with logger.contextualize(bridge=name, passId=next(self._passNumbers)):
+            try:
+                return self._pass(name, bridge)
+            except EngineError as error:
+                self._engineHealth = EngineHealth(False, str(error))
+                bridge.conditions = unknown_conditions(
+                    bridge.conditions, "EngineUnreachable", str(error), self._clock()
+                )
+                logger.warning("pass failed: {}", error)
+                return self._retry_after(bridge)
+            except Exception:
+                # One bridge that the operator cannot deal with must not take the others with it.
+                logger.exception("pass failed for a reason that is the operator's own")
+                bridge.conditions = unknown_conditions(
+                    bridge.conditions, "InternalError", "the operator failed on this bridge; see its log", self._clock()
+                )
+                return self._retry_after(bridge)
+
+    def _pass(self, name: str, bridge: _Bridge) -> float | None:
+        observed = Observed(
+            now=self._clock(),
+            containers=tuple(self._engine.containers(name)),
+            sightings=self._sightings.snapshot(),
+        )
+        facts = self._factsOf()
+        self._engineHealth = EngineHealth(True, "")
+        catalog, accepted = self._store.catalog, self._store.accepted
+        wish = wish_for(name, catalog, accepted, facts, self._surroundings)
+        decided = plan(wish, observed, bridge.memory, self._rule)
+        bridge.memory = decided.memory
+        last = accepted.bridges.get(name)
+        if isinstance(wish, Absent) and not observed.containers:
+            self._forget(name)
+            return None
+        generation = last.generation if last else 0
+        outcome = self._act(name, decided.actions, generation)
+        fault = outcome.faults[0] if outcome.faults else None
+        if fault is not None and fault != bridge.fault:
+            self._tell_event(name, "Warning", fault.reason, fault.message)
+        bridge.fault = fault
+        bridge.picture = Picture(
+            wish=wish,
+            observed=observed,
+            plan=decided,
+            suspended=bool(last and last.bridge.spec.suspend),
+            problems=problems_of(name, catalog, accepted),
+            fault=fault,
+            generation=generation,
+        )
+        bridge.conditions = conditions(bridge.picture, bridge.conditions)
+        if fault is not None:
+            return self._retry_after(bridge)
+        bridge.failures = 0
+        if decided.actions or outcome.repeat:
+            bridge.actingPasses += 1
+            return 0.0 if bridge.actingPasses < BRISK_PASSES else SLOW_SECONDS
+        bridge.actingPasses = 0
+        return decided.requeueAfter
+
+    def _act(self, name: str, actions: tuple[act.Action, ...], generation: int) -> _Outcome:
+        """All of them, also when one fails: they concern different replicas."""
+        outcome = _Outcome()
+        for action in actions:
+            if isinstance(action, act.Start | act.Stop | act.Restart | act.Remove):
+                # What its process said so far no longer holds.
+                self._sightings.forget(action.containerId)
+            try:
+                execute(self._engine, action, generation)
+            except EngineNotFound as error:
+                logger.info("{} {}: gone meanwhile: {}", action.reason, action.container, error)
+                outcome.repeat = True
+            except NameConflict as error:
+                outcome.faults.append(Fault("NameConflict", str(error)))
+            except EngineTransient as error:
+                outcome.faults.append(Fault("EngineError", f"{type(action).__name__} {action.container}: {error}"))
+            else:
+                self._tell_event(name, action.severity, action.reason, action.message)
+        return outcome
+
+    def _retry_after(self, bridge: _Bridge) -> float:
+        bridge.failures += 1
+        return float(min(RETRY_FIRST_SECONDS * 2.0 ** min(bridge.failures - 1, 16), RETRY_MAX_SECONDS))
+
+    def _forget(self, name: str) -> None:
+        """Nothing is wanted and nothing is left."""
+        self._store.forget(name)
+        with self._lock:
+            known = self._bridges.pop(name, None)
+        if known is not None and known.picture is not None:
+            self._tell_event(name, "Normal", "Removed", f"bridge {name} is gone, its manifest was deleted")
+
+    def _tell_event(self, name: str, severity: act.Severity, reason: str, message: str) -> None:
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        self._tell(Event(time=now, bridge=name, type=severity, reason=reason, message=message))

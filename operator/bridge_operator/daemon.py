@@ -1,0 +1,239 @@
+"""The operator's process: wires the parts together, runs their loops, and ends within seconds when asked to.
+
+Bridges do not need it to copy: ending it, by a signal or a crash, leaves them running, and the next one adopts them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from loguru import logger
+from pydantic import ValidationError
+
+from bridge_operator.backoff import BackoffRule
+from bridge_operator.controller import Controller
+from bridge_operator.desired import EngineFacts
+from bridge_operator.docker_engine import DockerEngine
+from bridge_operator.engine import Engine, EngineError
+from bridge_operator.health_poller import HealthPoller, Sightings
+from bridge_operator.manifest_store import ManifestStore, schema_digests
+from bridge_operator.manifests import load_folder
+from bridge_operator.report import OperatorReport
+from bridge_operator.report_builder import manifest_problem
+from bridge_operator.settings import Settings
+from bridge_operator.state_files import StateFiles
+from bridge_operator.watch_engine import EngineWatcher
+from bridge_operator.watch_files import FileWatcher
+from bridge_operator.wish import Surroundings
+from bridge_operator.work_queue import WorkQueue
+
+WORKERS = 4
+# The report is renewed at least so often; readers take one that is three times as old for dead.
+REPORT_SECONDS = 5.0
+STOP_SECONDS = 5.0
+
+
+class Daemon:
+    """All parts of one operator. `run` blocks until `stop`."""
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self._settings = settings
+        self._engine = engine
+        self.failed = False
+        self._startedAt = datetime.now(UTC)
+        self._stopping = threading.Event()
+        self._reportDue = threading.Event()
+        self._queue = WorkQueue()
+        self._files = StateFiles(settings.stateDir)
+        self._store = ManifestStore(lambda: load_folder(settings.manifestsDir, settings.schemasDir), self._files)
+        sightings = Sightings()
+        self._controller = Controller(
+            engine=engine,
+            store=self._store,
+            sightings=sightings,
+            surroundings=Surroundings(
+                instance=settings.instance,
+                image=settings.bridgeImage,
+                managementNetwork=settings.managementNetwork,
+                schemasVolume=settings.schemasVolume,
+                removeGraceSeconds=settings.removeGraceSeconds,
+            ),
+            rule=BackoffRule(
+                settings.crashBackoffFirstSeconds,
+                settings.crashBackoffMaxSeconds,
+                settings.crashBackoffResetSeconds,
+            ),
+            factsOf=self._facts,
+            tell=self._files.add_event,
+        )
+        self._poller = HealthPoller(engine, sightings, settings.managementNetwork, self._queue.add)
+        self._fileWatcher = FileWatcher(settings.manifestsDir, self._reload)
+        self._schemaWatcher = FileWatcher(settings.schemasDir, self._reload)
+        self._engineWatcher = EngineWatcher(engine, self._queue.add, self._enqueue_all)
+
+    def run(self) -> None:
+        logger.info("operator of instance {} watches {}", self._settings.instance, self._settings.manifestsDir)
+        self._reload()
+        loops: dict[str, Callable[[], None]] = {
+            "files": lambda: self._fileWatcher.run(self._stopping),
+            "schemas": lambda: self._schemaWatcher.run(self._stopping),
+            "events": lambda: self._engineWatcher.run(self._stopping),
+            "poll": lambda: self._poller.run(self._stopping, self._settings.healthPollSeconds),
+            "resync": self._resync,
+            "report": self._report,
+        } | {f"worker-{number}": self._work for number in range(WORKERS)}
+        threads = [
+            threading.Thread(target=self._guarded, args=(name, loop), name=name, daemon=True)
+            for name, loop in loops.items()
+        ]
+        for thread in threads:
+            thread.start()
+        self._stopping.wait()
+        self._queue.close()
+        self._fileWatcher.wake()
+        self._schemaWatcher.wake()
+        self._reportDue.set()
+        # The event stream may be silent in a read; it is left behind.
+        for thread in threads:
+            if thread.name != "events":
+                thread.join(STOP_SECONDS)
+        logger.info("operator has ended; bridges go on")
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def _guarded(self, name: str, loop: Callable[[], None]) -> None:
+        """A loop that dies would leave half an operator: better none, and a restart by the engine."""
+        try:
+            loop()
+        except Exception:
+            logger.exception("the loop {} failed; the operator ends", name)
+            self.failed = True
+            self._stopping.set()
+
+    def _work(self) -> None:
+        while (name := self._queue.get()) is not None:
+            requeueAfter: float | None = self._settings.resyncSeconds
+            try:
+                requeueAfter = self._controller.reconcile(name)
+            finally:
+                self._queue.done(name)
+                self._reportDue.set()
+            if requeueAfter is not None:
+                self._queue.add(name, requeueAfter)
+
+    def _resync(self) -> None:
+        while not self._stopping.wait(self._settings.resyncSeconds):
+            self._reload()
+
+    def _reload(self) -> None:
+        """Read the manifests and look at every bridge."""
+        try:
+            generations = {
+                one.bridge: one.generation for one in sorted(self._engine.containers(), key=lambda one: one.generation)
+            }
+        except EngineError as error:
+            logger.warning("{}", error)
+            generations = {}
+        self._store.reload(generations)
+        self._enqueue_all()
+        self._reportDue.set()
+
+    def _enqueue_all(self) -> None:
+        try:
+            names = self._controller.names()
+        except EngineError:
+            names = set(self._store.accepted.bridges)
+        for name in names:
+            self._queue.add(name)
+
+    def _facts(self) -> EngineFacts:
+        return EngineFacts(
+            networks=self._engine.networks(),
+            volumes=self._engine.volumes(),
+            imageId=self._engine.image_id(self._settings.bridgeImage),
+            schemaDigests=schema_digests(self._settings.schemasDir),
+        )
+
+    def _report(self) -> None:
+        while True:
+            self._files.write_report(self._operator_report())
+            if self._stopping.is_set():
+                return
+            self._reportDue.wait(REPORT_SECONDS)
+            # Many passes in a moment make one report.
+            self._stopping.wait(0.2)
+            self._reportDue.clear()
+
+    def _operator_report(self) -> OperatorReport:
+        health, catalog = self._controller.engineHealth, self._store.catalog
+        deadline = self._settings.passDeadlineSeconds
+        return OperatorReport(
+            instance=self._settings.instance,
+            startedAt=self._startedAt,
+            writtenAt=datetime.now(UTC),
+            engineReachable=health.reachable,
+            engineMessage=health.message,
+            folderFault=catalog.folderFault,
+            problems=tuple(manifest_problem(problem) for problem in catalog.problems),
+            bridges=tuple(self._controller.reports()),
+            stuckPasses=tuple(
+                f"the pass over {name} has been running for {seconds:.0f} s"
+                for name, seconds in sorted(self._queue.busy_for().items())
+                if seconds > deadline
+            ),
+        )
+
+
+def _take_lock(folder: Path) -> IO[bytes] | None:
+    """A lock that goes with the process; None where another operator has it."""
+    file = (folder / "lock").open("wb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    return file
+
+
+def main() -> int:
+    """The command bridge-operator. Exit codes: 0 asked to end, 1 a loop failed, 2 wrong settings, 3 not alone."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for one in error.errors():
+            variable = ".".join(str(part) for part in one["loc"])
+            print(f"error: {variable}: {one['msg']}, found {one['input']!r}", file=sys.stderr)
+        return 2
+    logger.remove()
+    logger.add(
+        sys.stderr,
+        level=settings.logLevel,
+        format="{time:YYYY-MM-DD HH:mm:ss.SSS!UTC} {level: <7} {extra} {message}",
+    )
+    try:
+        lock = _take_lock(settings.stateDir)
+    except OSError as error:
+        print(f"error: OPERATOR_STATE_DIR {settings.stateDir} cannot be written: {error}", file=sys.stderr)
+        return 2
+    if lock is None:
+        print(f"error: another operator works for instance {settings.instance}; there can be one", file=sys.stderr)
+        return 3
+    engine = DockerEngine(settings.engineSocket, settings.instance, settings.stopGraceSeconds)
+    daemon = Daemon(settings, engine)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: daemon.stop())
+    with lock:
+        daemon.run()
+    return 1 if daemon.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

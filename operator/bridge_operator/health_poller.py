@@ -1,0 +1,136 @@
+"""Asks every bridge process for its status, every few seconds, over the management network.
+
+It keeps the last answer of each container, and asks for a pass where something has changed that a plan or a condition
+depends on. Since each round begins with a list of the containers, it also finds what no event told.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+from loguru import logger
+from pydantic import ValidationError
+
+from bridge_operator.engine import Container, Engine, EngineError
+from bridge_operator.observed import Observed, Sighting
+from kafka_bridge.status import BridgeStatus
+
+STATUS_PORT = 8080
+ANSWER_SECONDS = 2.0
+PARALLEL = 8
+
+Fetch = Callable[[str], BridgeStatus | None]
+
+
+class Sightings:
+    """What bridge processes said last, by container id. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._byId: dict[str, Sighting] = {}
+
+    def snapshot(self) -> Mapping[str, Sighting]:
+        with self._lock:
+            return dict(self._byId)
+
+    def put(self, containerId: str, sighting: Sighting) -> None:
+        with self._lock:
+            self._byId[containerId] = sighting
+
+    def forget(self, containerId: str) -> None:
+        """The process that said it is gone."""
+        with self._lock:
+            self._byId.pop(containerId, None)
+
+    def keep_only(self, containerIds: set[str]) -> None:
+        with self._lock:
+            self._byId = {key: value for key, value in self._byId.items() if key in containerIds}
+
+
+def fetch_status(address: str) -> BridgeStatus | None:
+    """The status of the bridge process at an IP address; None where it does not answer, or not sensibly."""
+    try:
+        answer = httpx.get(f"http://{address}:{STATUS_PORT}/status", timeout=ANSWER_SECONDS, trust_env=False)
+        return BridgeStatus.model_validate_json(answer.raise_for_status().content)
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return None
+    except ValidationError as error:
+        logger.warning("{} answers with something that is no bridge status: {}", address, error)
+        return None
+
+
+class HealthPoller:
+    """`enqueue` is called with the name of each bridge that has changed."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        sightings: Sightings,
+        managementNetwork: str,
+        enqueue: Callable[[str], None],
+        fetch: Fetch = fetch_status,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`managementNetwork` is the name that manifests use."""
+        self._engine = engine
+        self._sightings = sightings
+        self._managementNetwork = managementNetwork
+        self._enqueue = enqueue
+        self._fetch = fetch
+        self._clock = clock
+        self._before: dict[str, Any] = {}
+
+    def run(self, stopping: threading.Event, periodSeconds: float) -> None:
+        """Until stopped. An engine that does not answer is the controller's to report."""
+        with ThreadPoolExecutor(PARALLEL, thread_name_prefix="poll") as pool:
+            while not stopping.wait(periodSeconds):
+                try:
+                    self.poll(pool)
+                except EngineError as error:
+                    logger.debug("no poll: {}", error)
+
+    def poll(self, pool: ThreadPoolExecutor) -> None:
+        """One round over all bridges."""
+        containers = self._engine.containers()
+        _, network = self._engine.networks().get(self._managementNetwork, ("", ""))
+        asked = [one for one in containers if one.state == "running" and _address(one, network)]
+        answers = pool.map(lambda one: self._fetch(_address(one, network)), asked)
+        for container, status in zip(asked, answers, strict=True):
+            # An address can pass to another container between the list and the call.
+            if status is not None and (status.bridge, status.ordinal) == (container.bridge, container.ordinal):
+                self._sightings.put(container.id, Sighting(status, self._clock()))
+        self._sightings.keep_only({one.id for one in containers})
+        self._note_changes(containers)
+
+    def _note_changes(self, containers: list[Container]) -> None:
+        observed = Observed(self._clock(), tuple(containers), self._sightings.snapshot())
+        signatures: dict[str, Any] = {}
+        for container in sorted(containers, key=lambda one: one.id):
+            signatures.setdefault(container.bridge, []).append(_signature(container, observed))
+        for bridge in sorted(signatures.keys() | self._before.keys()):
+            if signatures.get(bridge) != self._before.get(bridge):
+                self._enqueue(bridge)
+        self._before = signatures
+
+
+def _address(container: Container, network: str) -> str:
+    endpoint = container.endpoints.get(network)
+    return endpoint.address if endpoint is not None else ""
+
+
+def _signature(container: Container, observed: Observed) -> Any:
+    """What would change a plan or a condition; figures that change all the time are not among it."""
+    report = observed.report(container)
+    told = report and (
+        report.ready,
+        report.missingTopics,
+        [(side.reachable, side.since) for side in (report.source, report.target)],
+        [(lane.lane, lane.state, lane.reason) for lane in report.lanes],
+    )
+    endpoints = sorted((name, one.networkId) for name, one in container.endpoints.items())
+    return (container.id, container.name, container.state, container.health, endpoints, told)

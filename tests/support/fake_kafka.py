@@ -1,0 +1,328 @@
+"""Two Kafka clusters in memory, as far as a lane can tell: a source with logs, a target with transactions.
+
+Faults are put in by hand: `fail` names a call, and the error that it shall raise before it does anything or after it
+has done everything, so that a test can have a commit whose outcome nobody knows.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from threading import Event
+from typing import Literal
+
+from kafka_bridge.errors import FencedError, TerminalError
+from kafka_bridge.kafka import Batch, Headers, Heartbeat, Partition, TopicFacts
+from kafka_bridge.positions import Position, decode
+
+When = Literal["before", "after"]
+
+
+class FakeClock:
+    """A monotonic clock that moves when it is told to; it stands in for the module `time` as well."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.pauses: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    monotonic = __call__
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+
+class FakeEvent(Event):
+    """An event whose `wait` moves the clock instead of waiting, and remembers for how long."""
+
+    def __init__(self, clock: FakeClock, onWait: Callable[[], None] = lambda: None) -> None:
+        super().__init__()
+        self._clock = clock
+        self._onWait = onWait
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if not self.is_set():
+            self._clock.sleep(timeout or 0.0)
+            self._onWait()
+        return self.is_set()
+
+
+@dataclass(frozen=True)
+class FakeRecord:
+    """A record at the source or at the target; readable like confluent_kafka's Message."""
+
+    place: Partition
+    at: int = 0
+    keyBytes: bytes | None = None
+    valueBytes: bytes | None = None
+    headerList: Headers | None = None
+    timestampMs: int = 1_700_000_000_000
+    epoch: int | None = 3
+
+    def topic(self) -> str:
+        return self.place[0]
+
+    def partition(self) -> int:
+        return self.place[1]
+
+    def offset(self) -> int:
+        return self.at
+
+    def leader_epoch(self) -> int | None:
+        return self.epoch
+
+    def key(self) -> bytes | None:
+        return self.keyBytes
+
+    def value(self) -> bytes | None:
+        return self.valueBytes
+
+    def headers(self) -> Headers | None:
+        return self.headerList
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, self.timestampMs
+
+
+class Faults:
+    """Errors to raise at the n-th next call of a name."""
+
+    def __init__(self) -> None:
+        self._planned: defaultdict[str, deque[tuple[When, BaseException] | None]] = defaultdict(deque)
+        self.calls: list[str] = []
+
+    def fail(self, call: str, error: BaseException, when: When = "before", afterCalls: int = 0) -> None:
+        """The call after `afterCalls` good ones (counted from those planned already) raises `error`."""
+        self._planned[call].extend([None] * afterCalls)
+        self._planned[call].append((when, error))
+
+    def run(self, call: str, effect: Callable[[], None] = lambda: None) -> None:
+        self.calls.append(call)
+        planned = self._planned[call].popleft() if self._planned[call] else None
+        if planned is not None and planned[0] == "before":
+            raise planned[1]
+        effect()
+        if planned is not None:
+            raise planned[1]
+
+
+class FakeSource:
+    """Logs by partition; None in a log is a transaction marker, which takes an offset and is never seen."""
+
+    def __init__(self, clock: FakeClock, faults: Faults) -> None:
+        self.clock = clock
+        self.faults = faults
+        self.logs: dict[Partition, list[FakeRecord | None]] = {}
+        self.firstOffsets: dict[Partition, int] = {}
+        self.topicIds: dict[str, str] = {}
+        self.onDry: Callable[[], None] = lambda: None
+        """Called when a poll finds nothing; usually stops the lane."""
+
+    def append(self, place: Partition, value: bytes | None, **fields: object) -> FakeRecord:
+        """Add a record to a partition, made on first use."""
+        log = self.logs.setdefault(place, [])
+        self.topicIds.setdefault(place[0], f"id-of-{place[0]}")
+        record = replace(FakeRecord(place, len(log), None, value), **fields)  # type: ignore[arg-type]
+        log.append(record)
+        return record
+
+    def append_marker(self, place: Partition) -> None:
+        self.logs[place].append(None)
+
+    def partitions(self) -> dict[Partition, str]:
+        return {place: self.topicIds[place[0]] for place in self.logs}
+
+    def earliest(self, places: list[Partition]) -> dict[Partition, int]:
+        self.faults.run("earliestOffsets")
+        return {place: self.firstOffsets.get(place, 0) for place in places}
+
+    def values(self, place: Partition) -> list[bytes | None]:
+        return [record.valueBytes for record in self.logs[place] if record is not None]
+
+
+class FakeConsumer:
+    """Reads a FakeSource, `batchSize` records of a partition at a time."""
+
+    batchSize = 3
+
+    def __init__(self, source: FakeSource) -> None:
+        self._source = source
+        self._next: dict[Partition, int] = {}
+        self._told: set[Partition] = set()
+        self.closed = False
+
+    def assign(self, offsets: Mapping[Partition, int]) -> None:
+        self._source.faults.run("assign")
+        self._next = dict(offsets)
+        self._told = set()
+
+    def poll(self, limit: int, timeoutSeconds: float) -> Batch:
+        source = self._source
+        source.faults.run("poll")
+        records: list[FakeRecord] = []
+        ends: dict[Partition, int] = {}
+        for place, at in self._next.items():
+            log = source.logs.get(place, [])
+            if not source.firstOffsets.get(place, 0) <= at <= len(log):
+                raise TerminalError("SourceOffsetOutOfRange", f"reading {place[0]}-{place[1]} at offset {at}")
+            taken = log[at : at + min(limit, self.batchSize)]
+            records += [record for record in taken if record is not None]
+            self._next[place] = at + len(taken)
+            if taken:
+                self._told.discard(place)
+            if self._next[place] == len(log) and place not in self._told:
+                self._told.add(place)
+                ends[place] = len(log)
+        if not records:
+            source.clock.now += timeoutSeconds
+        if not records and not ends:
+            source.onDry()
+        return Batch(records, ends)
+
+    def end_offset(self, partition: Partition) -> int | None:
+        return len(self._source.logs[partition])
+
+    def close(self) -> None:
+        self._source.faults.run("closeConsumer")
+        self.closed = True
+
+
+class FakeTarget:
+    """Committed records by partition, and one transactional id: the last producer to initialise holds it."""
+
+    def __init__(self, faults: Faults, positionsTopic: str) -> None:
+        self.faults = faults
+        self.positionsTopic = positionsTopic
+        self.committed: dict[Partition, list[FakeRecord]] = {}
+        self.transactions: list[list[FakeRecord]] = []
+        """Every committed transaction, in order."""
+        self.holder: FakeProducer | None = None
+
+    def make_producer(self, heartbeat: Heartbeat) -> FakeProducer:
+        self.faults.run("makeProducer")
+        return FakeProducer(self, heartbeat)
+
+    def take(self, records: list[FakeRecord]) -> None:
+        self.transactions.append(records)
+        for record in records:
+            self.committed.setdefault(record.place, []).append(record)
+
+    def positions(self) -> dict[Partition, Position]:
+        """The last committed position of each source partition."""
+        found: dict[Partition, Position] = {}
+        for place, records in self.committed.items():
+            if place[0] == self.positionsTopic:
+                for record in records:
+                    (_, topic, number), position = decode(record.keyBytes or b"", record.valueBytes or b"")
+                    found[topic, number] = position
+        return found
+
+    def read_positions(self, heartbeat: Heartbeat) -> dict[Partition, Position]:
+        self.faults.run("readPositions")
+        heartbeat()
+        return self.positions()
+
+    def values(self, place: Partition) -> list[bytes | None]:
+        return [record.valueBytes for record in self.committed.get(place, [])]
+
+
+@dataclass
+class FakeProducer:
+    """A transactional producer that keeps to the rules: a call in the wrong state is a mistake of the lane."""
+
+    target: FakeTarget
+    heartbeat: Heartbeat
+    pending: list[FakeRecord] | None = None
+    isReady: bool = False
+    closed: bool = False
+    sent: list[FakeRecord] = field(default_factory=list)
+
+    def _call(self, name: str, effect: Callable[[], None]) -> None:
+        assert not self.closed, f"{name} on a closed producer"
+        if name != "init_transactions":
+            assert self.isReady, f"{name} before init_transactions"
+            if self.target.holder is not self:
+                self.target.faults.calls.append(name)
+                raise FencedError("Fenced", f"{name}: another producer holds the transactional id")
+        self.target.faults.run(name, effect)
+
+    def init_transactions(self) -> None:
+        def hold() -> None:
+            self.target.holder, self.isReady = self, True
+
+        self._call("init_transactions", hold)
+
+    def begin(self) -> None:
+        assert self.pending is None, "begin inside a transaction"
+
+        def start() -> None:
+            self.pending = []
+
+        self._call("begin", start)
+
+    def send(
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Headers | None = None,
+        timestampMs: int = 0,
+    ) -> None:
+        def add() -> None:
+            assert self.pending is not None, "send outside of a transaction"
+            self.pending.append(FakeRecord((topic, partition), 0, key, value, headers, timestampMs, None))
+
+        self._call("send", add)
+
+    def commit(self) -> None:
+        def settle() -> None:
+            assert self.pending is not None, "commit outside of a transaction"
+            self.target.take(self.pending)
+            self.pending = None
+
+        self.heartbeat()
+        self._call("commit", settle)
+
+    def abort(self) -> None:
+        def forget() -> None:
+            self.pending = None
+
+        self._call("abort", forget)
+
+    def serve(self) -> None:
+        self._call("serve", lambda: None)
+
+    def close(self) -> None:
+        self.target.faults.calls.append("closeProducer")
+        self.closed = True
+
+
+class FakeAdmin:
+    """Topics of a target, for those who create and verify them."""
+
+    def __init__(self, topics: Mapping[str, int] | None = None) -> None:
+        self.facts = {name: TopicFacts(f"id-of-{name}", count) for name, count in (topics or {}).items()}
+        self.configs: dict[str, dict[str, str]] = {}
+        self.hidden: set[str] = set()
+        """Topics that exist and that the broker asked has not heard of yet."""
+
+    def topics(self, names: list[str]) -> dict[str, TopicFacts]:
+        return {name: self.facts[name] for name in names if name in self.facts and name not in self.hidden}
+
+    def topic_configs(self, topic: str) -> dict[str, str]:
+        return {"cleanup.policy": "delete", **self.configs.get(topic, {})}
+
+    def create_topic(self, topic: str, partitions: int, configs: Mapping[str, str]) -> bool:
+        if topic in self.facts:
+            return False
+        self.facts[topic] = TopicFacts(f"id-of-{topic}", partitions)
+        self.configs[topic] = dict(configs)
+        return True
+
+    def grow_topic(self, topic: str, partitions: int) -> None:
+        self.facts[topic] = replace(self.facts[topic], partitions=partitions)

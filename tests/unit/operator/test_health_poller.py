@@ -1,0 +1,105 @@
+"""The poller: whose word counts, and what makes it ask for a pass."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from bridge_operator.health_poller import HealthPoller, Sightings
+from bridge_operator.observed import REPORT_FRESH_SECONDS, Observed
+from kafka_bridge.status import BridgeStatus
+from support.operator_harness import Harness, bridge
+
+
+class World:
+    """Running bridges, and the poller that asks them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.harness = Harness(folder, bridge(replicas=2))
+        self.harness.run(20)
+        self.answers: dict[str, BridgeStatus | None] = {}
+        self.sightings = Sightings()
+        self.enqueued: list[str] = []
+        self.asked: list[str] = []
+        self.poller = HealthPoller(
+            self.harness.engine,
+            self.sightings,
+            "network2",
+            self.enqueued.append,
+            fetch=self._fetch,
+            clock=self.harness.clock,
+        )
+
+    def _fetch(self, address: str) -> BridgeStatus | None:
+        self.asked.append(address)
+        # All containers of the fake engine share an address: answers are given in their order.
+        running = [one for one in self.harness.engine.byId.values() if one.state == "running"]
+        one = running[(len(self.asked) - 1) % len(running)]
+        if one.id in self.answers:
+            return self.answers[one.id]
+        return self.harness.engine.sightings()[one.id].status
+
+    def poll(self) -> list[str]:
+        """What one round asks passes for."""
+        self.enqueued.clear()
+        self.asked.clear()
+        with ThreadPoolExecutor(1) as pool:
+            self.poller.poll(pool)
+        return list(self.enqueued)
+
+
+@pytest.fixture(name="world")
+def polled_world(tmp_path: Path) -> World:
+    world = World(tmp_path)
+    world.poll()
+    return world
+
+
+def test_it_keeps_what_each_process_says(world: World) -> None:
+    assert {one.status.ordinal for one in world.sightings.snapshot().values()} == {0, 1}
+
+
+def test_it_is_silent_while_nothing_changes(world: World) -> None:
+    world.harness.clock.advance(2)
+    assert world.poll() == []
+
+
+def test_a_change_that_no_event_told_is_found(world: World) -> None:
+    world.harness.engine.crash("test-orders-1")
+    assert world.poll() == ["orders"]
+    assert world.poll() == []
+    del world.harness.engine.byId[world.harness.engine.named("test-orders-1").id]
+    assert world.poll() == ["orders"]
+
+
+def test_a_cluster_that_stops_answering_is_found(world: World) -> None:
+    world.harness.engine.sourceReachable = False
+    assert world.poll() == ["orders"]
+
+
+def test_a_process_that_falls_silent_is_found_once_its_word_is_old(world: World) -> None:
+    first = world.harness.engine.named("test-orders-0")
+    world.answers[first.id] = None
+    world.harness.clock.advance(2)
+    assert world.poll() == []
+    world.harness.clock.advance(REPORT_FRESH_SECONDS)
+    assert world.poll() == ["orders"]
+    containers = tuple(world.harness.engine.containers())
+    observed = Observed(world.harness.clock.now, containers, world.sightings.snapshot())
+    assert [observed.is_ready(one) for one in containers] == [False, True]
+
+
+def test_another_process_at_the_same_address_is_not_believed(world: World) -> None:
+    first, second = (world.harness.engine.named(f"test-orders-{ordinal}") for ordinal in (0, 1))
+    world.sightings.forget(first.id)
+    world.answers[first.id] = world.harness.engine.sightings()[second.id].status
+    world.poll()
+    assert first.id not in world.sightings.snapshot()
+
+
+def test_what_is_gone_is_forgotten(world: World) -> None:
+    world.harness.engine.byId.clear()
+    world.poll()
+    assert world.sightings.snapshot() == {}
