@@ -49,14 +49,14 @@ def main() -> int:
     registry = CollectorRegistry()
     supervisor = Supervisor(config, LatencyHistogram(registry))
     registry.register(StatusCollector(supervisor.status))
-    server = serve(build_app(supervisor.status, supervisor.is_alive, registry), config.healthPort)
+    endServing = serve(build_app(supervisor.status, supervisor.is_alive, registry), config.healthPort)
     supervisor.start()
     logger.info("started: {} lanes, replica {} of {}", config.lanes, config.ordinal, config.replicas)
     ended.wait()
 
     logger.info("ending")
     finished = supervisor.stop()
-    server.should_exit = True
+    endServing()
     logger.info("ended{}", "" if finished else "; a lane was left to be settled at the next start")
     logger.complete()
     # librdkafka's threads may still wait for a cluster that is away; nothing of theirs is wanted any more.

@@ -41,6 +41,7 @@ def connection(cluster: ClusterConfig, clientId: str) -> Settings:
         "ssl.ca.location": cluster.tls.caFile,
         "ssl.certificate.location": cluster.tls.certificateFile,
         "ssl.key.location": cluster.tls.keyFile,
+        "enable.ssl.certificate.verification": True,
         "ssl.endpoint.identification.algorithm": "https",
         # Errors reach the log through the error callback, once each; librdkafka's own lines would repeat them.
         "log_level": 0,

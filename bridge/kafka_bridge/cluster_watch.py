@@ -50,6 +50,9 @@ class ClusterWatch(Generic[Answer]):
             self._note(True, clusterId, "")
         except BridgeError as error:
             self._note(False, self._status.clusterId, f"{error.reason}: {error}")
+        except Exception as error:
+            # A watch that died would show its last answer for ever.
+            self._note(False, self._status.clusterId, f"UnexpectedError: {type(error).__name__}: {error}")
 
     def _note(self, reachable: bool, clusterId: str | None, message: str) -> None:
         before = self._status

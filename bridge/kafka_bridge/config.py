@@ -6,10 +6,12 @@ imports nothing but pydantic. It never holds a secret: certificates and keys are
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 CONFIG_VARIABLE = "BRIDGE_CONFIG"
 
@@ -21,19 +23,122 @@ SCHEMA_FOLDER = PurePosixPath("/etc/kafka-bridge/schemas")
 CA_FILE, CERTIFICATE_FILE, KEY_FILE = "ca.crt", "tls.crt", "tls.key"
 
 # Kafka's own rule for topic names (org.apache.kafka.common.internals.Topic).
-TopicName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]+$", min_length=1, max_length=249)]
+TopicName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-zA-Z0-9._-]+$",
+        min_length=1,
+        max_length=249,
+        description="a topic name of at most 249 letters, digits, '.', '_' and '-'",
+    ),
+]
 
 # The name of a file, never a path: it is looked up in one folder.
-FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")]
+FileName = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$",
+        description="the name of a file, without a folder, of letters, digits, '.', '_' and '-'",
+    ),
+]
 
 StartPosition = Literal["earliest"]
 
 
-def refuse_repeated(what: str, names: list[str]) -> None:
-    """Raise ValueError where a name stands twice."""
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise ValueError(f"{what} named twice: {', '.join(repeated)}")
+class Mistake(NamedTuple):
+    """What fields say against each other. `at` is the place below the value that was checked."""
+
+    at: tuple[str | int, ...]
+    found: str
+    expected: str
+
+
+def refuse(mistakes: Iterable[Mistake]) -> None:
+    """Raise one error for all mistakes; who reads manifests finds them in its context, each with its own place."""
+    known = tuple(mistakes)
+    if known:
+        text = "; ".join(f"found {mistake.found}, expected {mistake.expected}" for mistake in known)
+        raise PydanticCustomError("mistakes", "{text}", {"text": text, "mistakes": known})
+
+
+class NamedTopic(Protocol):
+    """A topic at both ends, in a manifest and in the configuration."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def targetName(self) -> str | None: ...
+
+
+def repeated_topics(topics: Sequence[NamedTopic]) -> Iterator[Mistake]:
+    """No topic is read twice, and no two are written into one."""
+    sources: set[str] = set()
+    targets: set[str] = set()
+    for index, topic in enumerate(topics):
+        target = topic.targetName or topic.name
+        if topic.name in sources:
+            yield Mistake(("topics", index, "name"), f"source topic {topic.name} again", "each source topic once")
+        elif target in targets:
+            field = "targetName" if topic.targetName else "name"
+            yield Mistake(("topics", index, field), f"target topic {target} again", "each target topic once")
+        sources.add(topic.name)
+        targets.add(target)
+
+
+# librdkafka's settings that a user may tune for a cluster. Whatever identity, encryption, order or exactly-once rests
+# on is missing here, and so is what would load code or name files.
+CLIENT_PROPERTIES = frozenset(
+    {
+        "batch.size",
+        "broker.address.family",
+        "client.rack",
+        "compression.level",
+        "compression.type",
+        "connections.max.idle.ms",
+        "fetch.max.bytes",
+        "fetch.message.max.bytes",
+        "fetch.min.bytes",
+        "fetch.wait.max.ms",
+        "linger.ms",
+        "message.max.bytes",
+        "metadata.max.age.ms",
+        "queue.buffering.max.kbytes",
+        "queue.buffering.max.messages",
+        "queued.max.messages.kbytes",
+        "receive.message.max.bytes",
+        "reconnect.backoff.max.ms",
+        "reconnect.backoff.ms",
+        "request.timeout.ms",
+        "socket.connection.setup.timeout.ms",
+        "socket.keepalive.enable",
+        "socket.receive.buffer.bytes",
+        "socket.send.buffer.bytes",
+        "socket.timeout.ms",
+    }
+)
+
+
+def _only_tunable(properties: dict[str, str]) -> dict[str, str]:
+    allowed = f"one of those that can be tuned: {', '.join(sorted(CLIENT_PROPERTIES))}"
+    refuse(
+        Mistake((name,), f"the property {name}, which cannot be set here", allowed)
+        for name in properties
+        if name not in CLIENT_PROPERTIES
+    )
+    return properties
+
+
+def _as_librdkafka_writes(value: object) -> object:
+    # Users write true, not "true", and pydantic turns numbers into text but no booleans.
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+PropertyValue = Annotated[
+    str,
+    Field(coerce_numbers_to_str=True, description="the property's value: a number, true, false or text"),
+    BeforeValidator(_as_librdkafka_writes),
+]
+ClientProperties = Annotated[dict[str, PropertyValue], AfterValidator(_only_tunable)]
 
 
 class ConfigModel(BaseModel):
@@ -65,7 +170,7 @@ class ClusterConfig(ConfigModel):
     name: str
     bootstrapServers: str
     tls: TlsFiles
-    clientProperties: dict[str, str] = {}
+    clientProperties: ClientProperties = {}
 
 
 class FormatConfig(ConfigModel):
@@ -78,9 +183,9 @@ class FormatConfig(ConfigModel):
     @model_validator(mode="after")
     def _schema_belongs_to_avro(self) -> Self:
         if self.format == "avro" and self.schemaFile is None:
-            raise ValueError("format avro needs schemaFile")
+            refuse([Mistake(("format",), "format avro without schemaFile", "a schemaFile beside it")])
         if self.format == "bytes" and self.schemaFile is not None:
-            raise ValueError("schemaFile is only for format avro")
+            refuse([Mistake(("schemaFile",), "schemaFile with format bytes", "schemaFile only beside format: avro")])
         return self
 
 
@@ -119,6 +224,5 @@ class BridgeConfig(ConfigModel):
     def _is_consistent(self) -> Self:
         if self.ordinal >= self.replicas:
             raise ValueError(f"ordinal {self.ordinal} is not below replicas {self.replicas}")
-        refuse_repeated("source topic", [topic.name for topic in self.topics])
-        refuse_repeated("target topic", [topic.targetName for topic in self.topics])
+        refuse(repeated_topics(self.topics))
         return self

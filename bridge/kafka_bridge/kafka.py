@@ -47,7 +47,11 @@ CALL_BOUND_SECONDS = 60.0
 REQUEST_SECONDS = 5.0
 
 # A source that answers like this has lost the offset: deleted by retention, truncated, or another topic by now.
-_OFFSET_LOST = {KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET}
+_OFFSET_LOST = {KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET, KafkaError._LOG_TRUNCATION}
+# The target refuses the record itself, and will refuse it again.
+_RECORD_REFUSED = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_RECORD}
+# What produce() answers once the producer is in a failed state: the error that put it there is told by other calls.
+_FAILED_BEFORE = {KafkaError._FATAL, KafkaError._STATE}
 _EARLIEST: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}
@@ -93,6 +97,11 @@ def _error_of(failure: KafkaException) -> KafkaError:
     return first if isinstance(first, KafkaError) else KafkaError(KafkaError._FAIL, str(failure))
 
 
+def _reason_of(error: KafkaError) -> str:
+    """librdkafka's name of the error in CamelCase: _TIMED_OUT is TimedOut."""
+    return "".join(word.capitalize() for word in error.name().split("_"))
+
+
 def classify(error: KafkaError, doing: str) -> BridgeError:
     """The error that says what is to be done; `doing` begins the sentence."""
     message = f"{doing}: {error.str()}"
@@ -100,9 +109,11 @@ def classify(error: KafkaError, doing: str) -> BridgeError:
         return FencedError("Fenced", message)
     if error.code() in _OFFSET_LOST:
         return TerminalError("SourceOffsetOutOfRange", message)
+    if error.code() in _RECORD_REFUSED:
+        return TerminalError("RecordRefused", message)
     if error.txn_requires_abort() and not error.fatal():
-        return AbortNeeded(error.name().strip("_"), message)
-    return TransientError(error.name().strip("_"), message)
+        return AbortNeeded(_reason_of(error), message)
+    return TransientError(_reason_of(error), message)
 
 
 def _bounded(call: Callable[[float], Value], doing: str, heartbeat: Heartbeat) -> Value:
@@ -183,9 +194,8 @@ class TransactionalProducer:
                 self._producer.poll(0.1)
             except KafkaException as failure:
                 error = _error_of(failure)
-                if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-                    message = f"a record for {topic}-{partition}: {error.str()}"
-                    raise TerminalError("RecordTooLarge", message) from failure
+                if error.code() in _FAILED_BEFORE:
+                    self.begin()
                 raise classify(error, f"produce to {topic}-{partition}") from failure
 
     def serve(self) -> None:
@@ -238,7 +248,7 @@ class AssignedConsumer:
             elif error.code() in _OFFSET_LOST:
                 raise classify(error, f"reading {topic}-{partition} at offset {offset}")
             elif error.fatal() or not error.retriable():
-                raise TransientError(error.name().strip("_"), f"reading {topic}-{partition}: {error.str()}")
+                raise TransientError(_reason_of(error), f"reading {topic}-{partition}: {error.str()}")
         return Batch(records, ends)
 
     def end_offset(self, partition: Partition) -> int | None:
@@ -272,7 +282,7 @@ class ClusterAdmin:
             try:
                 description = future.result(REQUEST_SECONDS + SLICE_SECONDS)
             except TimeoutError as late:
-                raise TransientError("TIMED_OUT", f"describe topic {name}: no answer") from late
+                raise TransientError("TimedOut", f"describe topic {name}: no answer") from late
             except KafkaException as failure:
                 error = _error_of(failure)
                 if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
@@ -290,26 +300,13 @@ class ClusterAdmin:
     def create_topic(self, topic: str, partitions: int, configs: Mapping[str, str]) -> bool:
         """True where it was created, False where it was there. The broker's default replication applies."""
         new = NewTopic(topic, num_partitions=partitions, replication_factor=-1, config=dict(configs))
-        try:
-            self._admin.create_topics([new], request_timeout=REQUEST_SECONDS)[topic].result(
-                REQUEST_SECONDS + SLICE_SECONDS
-            )
-        except KafkaException as failure:
-            error = _error_of(failure)
-            if error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
-                return False
-            raise classify(error, f"create topic {topic}") from failure
-        return True
+        future = self._admin.create_topics([new], request_timeout=REQUEST_SECONDS)[topic]
+        return self._changes(future, f"create topic {topic}", KafkaError.TOPIC_ALREADY_EXISTS)
 
     def grow_topic(self, topic: str, partitions: int) -> None:
         """Raise a topic's partition count to `partitions`; another replica may have done it already."""
         futures = self._admin.create_partitions([NewPartitions(topic, partitions)], request_timeout=REQUEST_SECONDS)
-        try:
-            futures[topic].result(REQUEST_SECONDS + SLICE_SECONDS)
-        except KafkaException as failure:
-            error = _error_of(failure)
-            if error.code() != KafkaError.INVALID_PARTITIONS:
-                raise classify(error, f"grow topic {topic} to {partitions} partitions") from failure
+        self._changes(futures[topic], f"grow topic {topic} to {partitions} partitions", KafkaError.INVALID_PARTITIONS)
 
     def earliest(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         return self._offsets(partitions, _EARLIEST, IsolationLevel.READ_UNCOMMITTED)
@@ -330,6 +327,18 @@ class ClusterAdmin:
             for one, future in futures.items()
         }
 
+    @classmethod
+    def _changes(cls, future: Any, doing: str, doneBefore: int) -> bool:
+        """Whether the change was made now; False where the error `doneBefore` says that it was made already."""
+        try:
+            cls._answer(future, doing)
+        except BridgeError as error:
+            cause = error.__cause__
+            if isinstance(cause, KafkaException) and _error_of(cause).code() == doneBefore:
+                return False
+            raise
+        return True
+
     @staticmethod
     def _answer(future: Any, doing: str) -> Any:
         try:
@@ -337,4 +346,4 @@ class ClusterAdmin:
         except KafkaException as failure:
             raise classify(_error_of(failure), doing) from failure
         except TimeoutError as late:
-            raise TransientError("TIMED_OUT", f"{doing}: no answer in {REQUEST_SECONDS:.0f} s") from late
+            raise TransientError("TimedOut", f"{doing}: no answer in {REQUEST_SECONDS:.0f} s") from late

@@ -210,14 +210,16 @@ class Lane:
             assert self._open is not None
             self._stored |= {partition: Position(offsets[partition], wanted[partition]) for partition in fresh}
             self._open.progress |= {partition: Progress(offsets[partition]) for partition in fresh}
-            self._commit()
+        # Whatever was reached before and not stored has not been copied: it must be forgotten before a commit.
         self._reached = {partition: position.offset for partition, position in self._stored.items()}
         self._dry = set()
         self._ends = {}
+        self._commit()
         self._the_copier().assign(dict(self._reached))
         self._log.info("copying {} partitions", len(wanted))
 
     def _copy(self) -> None:
+        committedAtAbort = -1
         while not self._reassign.is_set():
             self._beat()
             if self._stopping.is_set():
@@ -231,8 +233,12 @@ class Lane:
                 self._the_producer().serve()
                 self._note_ends()
             except AbortNeeded as error:
+                if committedAtAbort == self._counters.transactionsCommitted:
+                    # Nothing was committed since the last abort: from here on with a pause, for all to see.
+                    raise
                 self._log.warning("aborting the transaction: {}", error)
                 self._abort()
+                committedAtAbort = self._counters.transactionsCommitted
                 self._resume()
                 continue
             if step.failure is not None:

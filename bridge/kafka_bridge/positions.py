@@ -47,9 +47,9 @@ def decode(key: bytes, value: bytes) -> tuple[tuple[str, str, int], Position]:
     try:
         keyFields, valueFields = json.loads(key), json.loads(value)
         identity = (str(keyFields["sourceClusterId"]), str(keyFields["topic"]), int(keyFields["partition"]))
-        return identity, Position(
-            int(valueFields["offset"]), str(valueFields["topicId"]), valueFields.get("leaderEpoch")
-        )
+        offset, topicId = int(valueFields["offset"]), str(valueFields["topicId"])
+        epoch = valueFields.get("leaderEpoch")
+        return identity, Position(offset, topicId, None if epoch is None else int(epoch))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"no position record: key {key!r}, value {value!r} ({error})") from error
 

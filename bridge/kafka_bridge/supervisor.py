@@ -38,6 +38,8 @@ from kafka_bridge.status import BridgeStatus, Counters, LaneStatus
 from kafka_bridge.topics import ensure_positions_topic, ensure_target_topics
 
 TURN_SECONDS = 0.5
+# Between tries to make the target's topics fit.
+FAULT_PAUSE_SECONDS = 2.0
 # A lane without a heartbeat for so long makes the replica unhealthy...
 UNHEALTHY_SECONDS = 60.0
 # ...and for so long ends the process: the operator starts it again, and the start-up order makes that safe.
@@ -76,17 +78,17 @@ class Supervisor:
         self._thread.start()
 
     def stop(self) -> bool:
-        """End all lanes; True where all of them finished their work."""
+        """End all lanes within STOP_SECONDS; True where all of them finished their work."""
+        deadline = time.monotonic() + STOP_SECONDS
         self._stopping.set()
         self._source.stop()
         self._target.stop()
-        self._thread.join(STOP_SECONDS)
-        for lane, _ in self._lanes.values():
+        for lane, _ in self._running():
             lane.stop()
-        deadline = time.monotonic() + STOP_SECONDS
-        for _, thread in self._lanes.values():
+        # No lane is started any more, so a supervisor that still waits for a cluster is not waited for.
+        for _, thread in self._running():
             thread.join(max(0.0, deadline - time.monotonic()))
-        return not any(thread.is_alive() for _, thread in self._lanes.values())
+        return not any(thread.is_alive() for _, thread in self._running())
 
     def is_alive(self) -> bool:
         """Whether every lane's thread turns. A lane that waits or has failed is alive: a restart would not mend it."""
@@ -97,7 +99,7 @@ class Supervisor:
         source, target = self._source.status, self._target.status
         topology = self._source.answer
         missing = tuple(sorted(self._topicNames.keys() - topology.keys())) if topology is not None else ()
-        counters = [lane.counters() for lane, _ in self._lanes.values()]
+        counters = [lane.counters() for lane, _ in self._running()]
         ready = (
             bool(source.reachable and target.reachable)
             and not missing
@@ -113,7 +115,7 @@ class Supervisor:
             target=target,
             missingTopics=missing,
             lanes=lanes,
-            partitions=tuple(one for lane, _ in self._lanes.values() for one in lane.partition_status()),
+            partitions=tuple(one for lane, _ in self._running() for one in lane.partition_status()),
             counters=Counters(**{name: sum(getattr(one, name) for one in counters) for name in Counters.model_fields}),
         )
 
@@ -134,7 +136,12 @@ class Supervisor:
                 if self._fault is None or str(self._fault) != str(error):
                     logger.warning("{}: {}", error.reason, error)
                 self._fault = error
-                pause = 2.0
+                pause = FAULT_PAUSE_SECONDS
+            except Exception as error:
+                # This thread must not die: nobody else takes up topics, or notices a lane that hangs.
+                logger.exception("unexpected error")
+                self._fault = BridgeError("UnexpectedError", f"{type(error).__name__}: {error}")
+                pause = FAULT_PAUSE_SECONDS
 
     def _take_up(self, topology: Topology) -> None:
         """Make the target fit the source's topics, then start the lanes or tell them what has changed."""
@@ -147,6 +154,8 @@ class Supervisor:
         )
         before, self._topology = self._topology, topology
         for number in lanes_of_replica(self._config.ordinal, self._config.replicas, self._config.lanes):
+            if self._stopping.is_set():
+                return
             if number not in self._lanes:
                 self._start_lane(number, clusterId, bridgeId)
             elif self._partitions_in(before, number) != self._partitions_in(topology, number):
@@ -224,9 +233,13 @@ class Supervisor:
             )
         return tuple(statuses)
 
+    def _running(self) -> list[tuple[Lane, threading.Thread]]:
+        """The lanes started so far, in a copy: this process's own thread may start more meanwhile."""
+        return list(self._lanes.values())
+
     def _longest_silence(self) -> float:
         now = time.monotonic()
-        return max((now - lane.lastBeat for lane, thread in self._lanes.values() if thread.is_alive()), default=0.0)
+        return max((now - lane.lastBeat for lane, thread in self._running() if thread.is_alive()), default=0.0)
 
     def _end_if_hung(self, end: Callable[[int], None] = os._exit) -> None:
         silence = self._longest_silence()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable
 
@@ -49,10 +50,10 @@ def build_app(
     )
 
 
-def serve(app: Starlette, port: int) -> uvicorn.Server:
-    """Serve in a thread of its own; signals stay with the caller. Set `should_exit` to end it."""
+def serve(app: Starlette, port: int) -> Callable[[], None]:
+    """Serve in a thread of its own; signals stay with the caller. Returns what ends it."""
     server = uvicorn.Server(
         uvicorn.Config(app, host="0.0.0.0", port=port, log_level="warning", access_log=False, lifespan="off")
     )
     threading.Thread(target=server.run, name="web", daemon=True).start()
-    return server
+    return lambda: server.handle_exit(signal.SIGTERM, None)

@@ -32,6 +32,8 @@ from bridge_operator.wish import Surroundings, wish_for
 
 # A pass that failed is repeated after so long, doubling.
 RETRY_FIRST_SECONDS, RETRY_MAX_SECONDS = 0.5, 60.0
+# After an action the next pass follows so soon; the engine's list is a moment behind its calls.
+ACT_AGAIN_SECONDS = 0.1
 # Passes that keep acting without an end are slowed down after so many: something undoes what they do.
 BRISK_PASSES = 30
 SLOW_SECONDS = 2.0
@@ -182,7 +184,7 @@ class Controller:
         bridge.failures = 0
         if decided.actions or outcome.repeat:
             bridge.actingPasses += 1
-            return 0.0 if bridge.actingPasses < BRISK_PASSES else SLOW_SECONDS
+            return ACT_AGAIN_SECONDS if bridge.actingPasses < BRISK_PASSES else SLOW_SECONDS
         bridge.actingPasses = 0
         return decided.requeueAfter
 

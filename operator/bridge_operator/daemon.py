@@ -38,6 +38,8 @@ WORKERS = 4
 # The report is renewed at least so often; readers take one that is three times as old for dead.
 REPORT_SECONDS = 5.0
 STOP_SECONDS = 5.0
+# One start of a container makes half a dozen events: they are waited for, and the engine's list is behind them too.
+EVENT_SECONDS = 0.1
 
 
 class Daemon:
@@ -76,7 +78,9 @@ class Daemon:
         self._poller = HealthPoller(engine, sightings, settings.managementNetwork, self._queue.add)
         self._fileWatcher = FileWatcher(settings.manifestsDir, self._reload)
         self._schemaWatcher = FileWatcher(settings.schemasDir, self._reload)
-        self._engineWatcher = EngineWatcher(engine, self._queue.add, self._enqueue_all)
+        self._engineWatcher = EngineWatcher(
+            engine, lambda name: self._queue.add(name, EVENT_SECONDS), self._enqueue_all
+        )
 
     def run(self) -> None:
         logger.info("operator of instance {} watches {}", self._settings.instance, self._settings.manifestsDir)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -28,7 +29,8 @@ MAX_PROBLEMS = 100
 _OBJECT_NAME: TypeAdapter[str] = TypeAdapter(ObjectName)
 _KIND_LINE = re.compile(r"^kind:\s*[\"']?([A-Za-z]+)", re.MULTILINE)
 _METADATA_BLOCK = re.compile(r"^metadata:(.*(?:\n(?:[ \t].*)?)*)", re.MULTILINE)
-_NAME = re.compile(r"(?:^|[{,])([ \t]*)name:\s*[\"']?([^\s\"',}#]+)", re.MULTILINE)
+_NAME_LINE = re.compile(r"^([ \t]+)name:[ \t]*[\"']?([^\s\"',}#]+)", re.MULTILINE)
+_NAME_IN_BRACES = re.compile(r"[{,]([ \t]*)name:[ \t]*[\"']?([^\s\"',}#]+)")
 _PLAIN_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -63,11 +65,11 @@ def read(document: Document, file: str) -> ReadDocument:
                 manifest = MODELS[kind].model_validate(document.root.plain())
             except ValidationError as error:
                 told = {problem.fieldPath for problem in problems}
-                found = _model_problems(bare, document.root, error.errors(include_url=False))
+                found = islice(_model_problems(bare, document.root, error.errors(include_url=False)), MAX_PROBLEMS + 1)
                 problems += [problem for problem in found if problem.fieldPath not in told]
     problems.sort(key=lambda problem: (problem.line, problem.column))
     if len(problems) > MAX_PROBLEMS:
-        more = f"{len(problems) - MAX_PROBLEMS} more problems in this document"
+        more = f"more than {MAX_PROBLEMS} problems"
         problems[MAX_PROBLEMS:] = [_problem(bare, document.place, (), more, "a manifest of a known kind")]
     return ReadDocument(
         file, document.place, kind, name, document.root, None if problems else manifest, tuple(problems)
@@ -77,26 +79,27 @@ def read(document: Document, file: str) -> ReadDocument:
 def guess_identity(text: str) -> tuple[str, str]:
     """Kind and name of a document that cannot be read: a bridge with a broken file has not been deleted."""
     kind, metadata = _KIND_LINE.search(text), _METADATA_BLOCK.search(text)
+    inside = metadata[1] if metadata else ""
     # The name proper is indented least; labels may have one too.
-    names = _NAME.findall(metadata[1]) if metadata else []
-    return _sound_identity(kind[1] if kind else "", min(names, key=lambda found: len(found[0]))[1] if names else "")
+    names = sorted(_NAME_LINE.findall(inside), key=lambda found: len(found[0])) or _NAME_IN_BRACES.findall(inside)
+    return _sound_identity(kind[1] if kind else "", names[0][1] if names else "")
 
 
 def near_miss(name: str, known: Iterable[str]) -> str:
-    """'did you mean x? ' where something known is spelt much like `name`."""
+    """' (did you mean x?)' where something known is spelt much like `name`."""
     by = {one.lower(): one for one in known}
     close = get_close_matches(name[:MAX_SHOWN].lower(), by, n=1)
-    return f"did you mean {by[close[0]]}? " if close else ""
+    return f" (did you mean {by[close[0]]}?)" if close else ""
 
 
 def locate(root: Node, path: FieldPath) -> tuple[Place, Node]:
-    """The place of a value, as deep as `path` can be followed; a missing or empty one is shown at its field."""
+    """The place of a value, as deep as `path` can be followed; that of its field where nothing is written."""
     place, node = root.place, root
     for step in path:
         if isinstance(node.value, dict) and isinstance(step, str) and step in node.value:
             entry: Entry = node.value[step]
             node = entry.node
-            place = entry.keyPlace if node.value is None or isinstance(node.value, dict | list) else node.place
+            place = entry.keyPlace if node.value is None else node.place
         elif isinstance(node.value, list) and isinstance(step, int) and step < len(node.value):
             node = node.value[step]
             place = node.place
@@ -111,7 +114,9 @@ def _identity(document: Document) -> tuple[str, str]:
     if not isinstance(document.root.value, dict):
         return "", ""
     kind, name = (locate(document.root, path)[1] for path in (("kind",), ("metadata", "name")))
-    return _sound_identity(str(kind.value), str(name.value))
+    return _sound_identity(
+        kind.value if isinstance(kind.value, str) else "", name.value if isinstance(name.value, str) else ""
+    )
 
 
 def _sound_identity(kind: str, name: str) -> tuple[str, str]:
@@ -127,7 +132,7 @@ def _head_problems(bare: ReadDocument, root: Node) -> Iterator[Problem]:
     """apiVersion and kind come first: without them nobody knows what the rest should be."""
     if not isinstance(root.value, dict):
         yield _problem(
-            bare, root.place, (), found_words(root), "a manifest: a mapping with apiVersion, kind, metadata, spec"
+            bare, root.place, (), _found_words(root), "a manifest: a mapping with apiVersion, kind, metadata, spec"
         )
         return
     for field, known in (("apiVersion", [API_VERSION]), ("kind", sorted(MODELS))):
@@ -138,12 +143,12 @@ def _head_problems(bare: ReadDocument, root: Node) -> Iterator[Problem]:
         elif entry.node.value not in known:
             place, node = locate(root, (field,))
             hint = near_miss(node.written, known)
-            yield _problem(bare, place, (field,), found_words(node), hint + _one_of(known), "UnknownKind")
+            yield _problem(bare, place, (field,), _found_words(node), _one_of(known) + hint, "UnknownKind")
 
 
 def _model_problems(bare: ReadDocument, root: Node, errors: Sequence[ErrorDetails]) -> Iterator[Problem]:
     schema = _schema(bare.kind)
-    for error in errors[: MAX_PROBLEMS * 2]:
+    for error in errors:
         # pydantic marks a key that is wrong itself; its own name is enough.
         path: FieldPath = tuple(step for step in error["loc"] if step != "[key]")
         if error["type"] == "mistakes":
@@ -151,10 +156,11 @@ def _model_problems(bare: ReadDocument, root: Node, errors: Sequence[ErrorDetail
                 inner = (*path, *at)
                 if "clientProperties" in path:
                     # Of a property that is not allowed the name is wrong, not the value.
-                    hint, where = near_miss(str(at[-1]), CLIENT_PROPERTIES), _key_place(root, inner)
+                    where, hint = _field_place(root, inner), near_miss(str(at[-1]), CLIENT_PROPERTIES)
+                    expected = f"a property that can be tuned{hint}" if hint else expected
                 else:
-                    hint, where = "", locate(root, inner)[0]
-                yield _problem(bare, where, inner, shortened(found), hint + expected)
+                    where = locate(root, inner)[0]
+                yield _problem(bare, where, inner, shortened(found), expected)
             continue
         place, node = locate(root, path)
         if error["type"] == "too_short" and node.value:
@@ -163,26 +169,28 @@ def _model_problems(bare: ReadDocument, root: Node, errors: Sequence[ErrorDetail
         if error["type"] == "extra_forbidden":
             known = list(_subschema(schema, path[:-1]).get("properties", {}))
             name = str(path[-1])
-            expected = f"{near_miss(name, known)}known here: {', '.join(known)}"
-            yield _problem(bare, _key_place(root, path), path, f"the unknown field {quoted(name)}", expected)
+            expected = f"one of: {', '.join(known)}{near_miss(name, known)}"
+            yield _problem(bare, _field_place(root, path), path, f"the unknown field {quoted(name)}", expected)
         elif error["type"] == "missing":
+            place = _field_place(root, path[:-1])
             expected = f"the field {path[-1]}: {_words(schema, _subschema(schema, path))}"
             yield _problem(bare, place, path, f"no {path[-1]}", expected)
         else:
             expected = _words(schema, _subschema(schema, path))
             if error["type"] == "string_type" and not isinstance(node.value, dict | list | None):
                 expected += "; in quotes a number, true or false is text"
-            yield _problem(bare, place, path, found_words(node), expected)
+            yield _problem(bare, place, path, _found_words(node), expected)
 
 
-def _key_place(root: Node, path: FieldPath) -> Place:
-    parent = locate(root, path[:-1])[1]
-    entries = parent.value if isinstance(parent.value, dict) else {}
-    entry = entries.get(str(path[-1]))
-    return entry.keyPlace if entry else parent.place
+def _field_place(root: Node, path: FieldPath) -> Place:
+    """Where the field itself is named; of an entry in a list, where it begins."""
+    place, parent = locate(root, path[:-1])
+    if path and isinstance(parent.value, dict) and path[-1] in parent.value:
+        return parent.value[str(path[-1])].keyPlace
+    return locate(root, path)[0] if path else place
 
 
-def found_words(node: Node) -> str:
+def _found_words(node: Node) -> str:
     """A value as it was written."""
     if isinstance(node.value, str):
         if not node.value:

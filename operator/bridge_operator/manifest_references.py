@@ -49,7 +49,7 @@ def missing_clusters(documents: Sequence[ReadDocument], clusters: Mapping[str, K
                 )
             else:
                 found = f"cluster {name}, which no manifest describes"
-                expected = near_miss(name, clusters) + _one_of("KafkaCluster", sorted(clusters))
+                expected = _one_of("KafkaCluster", sorted(clusters)) + near_miss(name, clusters)
             yield document, document.problem(("spec", side, "cluster"), found, expected, "ClusterNotFound")
 
 
@@ -80,7 +80,7 @@ def _schema_fault(folder: Path, name: str) -> tuple[str, str, str] | None:
     try:
         if not path.is_file():
             there = sorted(file.name for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
-            expected = near_miss(name, there) + _one_of("schema file", there)
+            expected = _one_of("schema file", there) + near_miss(name, there)
             return f"schema {name}, which is not there", expected, "SchemaNotFound"
         with path.open("rb") as stream:
             content = stream.read(MAX_SCHEMA_BYTES + 1)

@@ -77,12 +77,12 @@ def plan(wish: Wish, observed: Observed, memory: Memory, rule: BackoffRule) -> P
     """The next steps for one bridge. With nothing left to do, `actions` is empty."""
     if isinstance(wish, Absent):
         return _plan_removal(wish, observed, memory)
-    pass_ = _Pass(observed, rule, replace(memory, absentSince=None))
+    current = _Pass(observed, rule, replace(memory, absentSince=None))
     if isinstance(wish, Held) or wish.faults:
-        pass_.keep_all(observed.containers)
+        current.keep_all(observed.containers)
     else:
-        pass_.converge(wish)
-    return pass_.result()
+        current.converge(wish)
+    return current.result()
 
 
 def is_retired(container: Container) -> bool:

@@ -19,8 +19,8 @@ _EXPECTATIONS = (
     ("expected <block end>", "the same indentation as the fields or entries before it, from line {line} on"),
     ("block sequence entries are not allowed", "a list that begins on a line of its own"),
     ("sequence entries are not allowed", "a list that begins on a line of its own"),
-    ("could not find expected ':'", "field: value"),
-    ("could not found expected ':'", "field: value"),
+    ("expected ':'", "field: value"),
+    ("expected the node content", "a value"),
     ("unknown escape character", "an escape that YAML knows; in single quotes a backslash is just a backslash"),
     ("escape sequence of", "the digits of that escape; in single quotes a backslash is just a backslash"),
     ("alphabetic or numeric character", "a name after & or *; other text that begins so in quotes"),
@@ -52,9 +52,14 @@ def explain(error: MarkedYAMLError | ReaderError, text: str, firstLine: int) -> 
         return opening, (), f"a quote that is never closed: {_rest(text, opening)}", "a closing quote"
     if "cannot start any token" in problem:
         return index, (), *_token(text[index : index + 1])
-    if text[index:].strip() == "" and opening < index:
+    atEnd = not text[index:].strip()
+    if atEnd and opening < index:
         index, found = opening, f"what is never finished: {_rest(text, opening)}"
+    elif atEnd:
+        index, found = len(text.rstrip()), "the end of the document"
     else:
+        # Of a field without its colon the parser knows only when it meets the next one.
+        index = opening if "expected ':'" in problem else index
         found = _rest(text, index)
     for part, expected in _EXPECTATIONS:
         if part in problem:

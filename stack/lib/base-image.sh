@@ -18,6 +18,7 @@ build_base_image() {
   command -v apt-get >/dev/null || fail "$baseImage cannot be pulled, and without apt it cannot be made from packages"
   local work; work=$(mktemp -d)
   command -v mmdebstrap >/dev/null || { apt_quietly update; apt_quietly install --yes --no-install-recommends mmdebstrap; }
+  # shellcheck disable=SC2046  # where debian_mirror says nothing, there is no argument
   mmdebstrap --quiet --variant=minbase --include=ca-certificates \
     --aptopt='Apt::Install-Recommends "false"' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \

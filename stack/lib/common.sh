@@ -11,8 +11,13 @@ fail() { printf '\033[1;31merror:\033[0m %s\n' "$*" >&2; exit 1; }
 [ -t 2 ] || { say() { printf '[%3ds] %s\n' "$((SECONDS - scriptStarted))" "$*" >&2; }
               fail() { printf 'error: %s\n' "$*" >&2; exit 1; }; }
 
-# A command that dies without a word of its own still ends in a sentence.
-trap 'status=$?; printf "error: %s stopped at line %s (exit code %s): %s\n" "$(basename "$0")" "$LINENO" "$status" "$BASH_COMMAND" >&2; exit "$status"' ERR
+# A command that dies without a word of its own still ends in a sentence, also inside a function.
+set -o errtrace
+trap 'status=$?; [ "$BASH_SUBSHELL" -eq 0 ] || exit "$status"; printf "error: %s stopped at line %s (exit code %s): %s\n" "$(basename "$0")" "$LINENO" "$status" "$BASH_COMMAND" >&2; exit "$status"' ERR
+
+# The comment at the head of a script is its help.
+show_help() { sed -n '2,/^[^#]/{/^#/s/^# \{0,1\}//p}' "$0"; }
+refuse_usage() { printf 'error: %s; see %s --help\n' "$1" "$0" >&2; exit 2; }
 
 # The last value of NAME over .env.example, .env, .env.local and the environment: later wins.
 setting() {
@@ -27,12 +32,13 @@ setting() {
   printf '%s' "$value"
 }
 
-# Runs Compose on the stack with the layered settings; the environment overrides the files.
+# Runs Compose on the stack with the layered settings; the environment overrides the files. A caller that must not
+# wait for ever sets composeSeconds.
 compose() {
   local files=(--env-file "$projectRoot/.env.example") file
   for file in "$projectRoot/.env" "$projectRoot/.env.local"; do
     [ -f "$file" ] && files+=(--env-file "$file")
   done
-  docker compose --project-directory "$stackDir" -f "$stackDir/compose.yaml" "${files[@]}" \
+  ${composeSeconds:+timeout "$composeSeconds"} docker compose --project-directory "$stackDir" -f "$stackDir/compose.yaml" "${files[@]}" \
     --project-name "$(setting COMPOSE_PROJECT_NAME)" "$@"
 }

@@ -69,7 +69,7 @@ install_engine_from_suite() {
   work=$(mktemp -d)
   mkdir -p "$work/sources" "$work/lists/partial" "$work/cache/archives/partial" "$work/debs"
   for source in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
-    [ -f "$source" ] && grep -qw "$own" "$source" || continue
+    grep -qsw "$own" "$source" || continue
     # The same archive under the other release's name; the security archive keeps its suffix.
     sed "s/\b$own\b/$other/g" "$source" >"$work/sources/$(basename "$source")"
   done

@@ -46,8 +46,8 @@ class Verdict:
         try:
             order = self._codec.decode(message.value() or b"")
             key = (message.key() or b"").decode()
-            if key != order["customerId"] and not key:
-                raise ValueError("the record has no key")
+            if key != order["customerId"]:
+                raise ValueError(f"the key is {key!r}, expected the customerId {order['customerId']!r}")
             headers: dict[str, Any] = dict(message.headers() or [])
             self._check.take((headers.get(RUN_HEADER) or b"").decode(), key, order["sequence"], partition)
         except ValueError as error:

@@ -120,7 +120,7 @@ class FakeSource:
         self.firstOffsets: dict[Partition, int] = {}
         self.topicIds: dict[str, str] = {}
         self.onDry: Callable[[], None] = lambda: None
-        """Called when a poll finds nothing; usually stops the lane."""
+        """Called at each poll of a dry source; usually stops the lane."""
 
     def append(self, place: Partition, value: bytes | None, **fields: object) -> FakeRecord:
         """Add a record to a partition, made on first use."""
@@ -148,11 +148,14 @@ class FakeConsumer:
     """Reads a FakeSource, `batchSize` records of a partition at a time."""
 
     batchSize = 3
+    # So many polls in a row find nothing before the source counts as dry: time enough to commit what was there.
+    dryPolls = 3
 
     def __init__(self, source: FakeSource) -> None:
         self._source = source
         self._next: dict[Partition, int] = {}
         self._told: set[Partition] = set()
+        self._dryPolls = 0
         self.closed = False
 
     def assign(self, offsets: Mapping[Partition, int]) -> None:
@@ -178,8 +181,10 @@ class FakeConsumer:
                 self._told.add(place)
                 ends[place] = len(log)
         if not records:
-            source.clock.now += timeoutSeconds
-        if not records and not ends:
+            # Time passes also in a poll that does not wait.
+            source.clock.now += max(timeoutSeconds, 0.001)
+        self._dryPolls = 0 if records or ends else self._dryPolls + 1
+        if self._dryPolls >= self.dryPolls:
             source.onDry()
         return Batch(records, ends)
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 Value = TypeVar("Value")
@@ -77,7 +77,32 @@ class Stack:
     def network(self, name: str) -> str:
         return f"{self.instance}_{name}"
 
-    def bridges(self) -> dict[str, dict[str, object]]:
+    def service(self, name: str) -> str:
+        """The container name of a Compose service."""
+        return f"{self.instance}-{name}-1"
+
+    def facts(self, container: str) -> dict[str, Any]:
+        """What `docker inspect` tells of a container."""
+        inspected: list[dict[str, Any]] = json.loads(self.docker("inspect", "--type", "container", container))
+        return inspected[0]
+
+    def running_containers(self) -> dict[str, str]:
+        """All running containers of the instance, bridges among them, by name: id and start."""
+        ids = {
+            one
+            for label in ("com.docker.compose.project", "bridge.kafka/instance")
+            for one in self.docker("ps", "--quiet", "--filter", f"label={label}={self.instance}").split()
+        }
+        form = "{{.Name}}={{.Id}} {{.State.StartedAt}}"
+        lines = self.docker("inspect", "--format", form, *sorted(ids)).splitlines() if ids else []
+        return dict(line.lstrip("/").split("=", 1) for line in lines)
+
+    def status(self) -> dict[str, Any]:
+        """What `bridgectl status` says, as data."""
+        answer: dict[str, Any] = json.loads(self.script("bridgectl", "status", "-o", "json", timeoutSeconds=60).stdout)
+        return answer
+
+    def bridges(self) -> dict[str, dict[str, Any]]:
         """The bridge containers of this instance by name, each as `docker inspect` tells it."""
         found = self.docker(
             "ps", "--all", "--quiet", "--filter", f"label=bridge.kafka/instance={self.instance}"

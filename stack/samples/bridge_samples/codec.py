@@ -22,7 +22,9 @@ class Codec:
         """OSError or ValueError where the file is no Avro schema."""
         try:
             return cls(fastavro.parse_schema(json.loads(path.read_text(encoding="utf-8"))))
-        except (KeyError, fastavro.schema.SchemaParseException) as error:
+        except OSError:
+            raise
+        except Exception as error:  # fastavro raises its own kinds, and KeyError, for what is not a schema
             raise ValueError(f"{path} is no Avro schema: {error}") from error
 
     def encode(self, record: dict[str, Any]) -> bytes:

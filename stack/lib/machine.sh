@@ -1,0 +1,24 @@
+# What differs from machine to machine and need not be written down: read off the machine where a setting is empty.
+# Sourced, after common.sh. Every script that calls Compose calls export_machine_settings first, since the Compose
+# file names these settings without a default.
+
+export_machine_settings() {
+  DOCKER_GID=$(setting DOCKER_GID)
+  [ -n "$DOCKER_GID" ] || DOCKER_GID=$(group_of_socket "$(setting DOCKER_SOCKET)")
+  CA_BUNDLE=$(setting CA_BUNDLE)
+  [ -n "$CA_BUNDLE" ] || CA_BUNDLE=$(machine_ca_bundle)
+  export DOCKER_GID CA_BUNDLE
+}
+
+# Without a socket the number does not matter: the stack cannot start, and stack/down and --help still work.
+group_of_socket() { stat -L -c %g "$1" 2>/dev/null || echo 0; }
+
+# The bundle that programs on this machine trust. An empty file where there is none: builds then use the image's own.
+machine_ca_bundle() {
+  local file
+  for file in "${SSL_CERT_FILE:-}" /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt \
+    /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem; do
+    [ -s "$file" ] && [ -r "$file" ] && { printf '%s' "$file"; return; }
+  done
+  printf /dev/null
+}

@@ -1,0 +1,68 @@
+"""An outage is not a crash: the bridge is left to try again, says which side is out, and goes on by itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.flow import Flow
+from support.outages import kill_process, packets_lost, paused
+from support.stack import Stack, wait_until
+
+OUTAGE_SECONDS = 20
+
+
+def bridge(stack: Stack) -> str:
+    return f"{stack.instance}-orders-0"
+
+
+def condition(stack: Stack, name: str) -> str:
+    [report] = stack.status()["bridges"]
+    return str(next(one["status"] for one in report["conditions"] if one["type"] == name))
+
+
+@pytest.mark.parametrize(
+    ("network", "side", "other"),
+    [("network1", "SourceReachable", "TargetReachable"), ("network3", "TargetReachable", "SourceReachable")],
+)
+def test_a_network_that_loses_everything(stack: Stack, flow: Flow, network: str, side: str, other: str) -> None:
+    before = stack.running_containers()[bridge(stack)]
+    with packets_lost(stack, bridge(stack), network):
+        wait_until(f"{side} is False", lambda: condition(stack, side) == "False", 60)
+        assert condition(stack, other) == "True"
+        assert stack.script("bridgectl", "health", "orders", wanted=1)
+        stack.docker("exec", bridge(stack), "sleep", str(OUTAGE_SECONDS))
+
+    flow.goes_on()
+    wait_until(f"{side} is True", lambda: condition(stack, side) == "True", 60)
+    assert stack.running_containers()[bridge(stack)] == before
+    flow.is_whole()
+
+
+@pytest.mark.parametrize("broker", ["source-kafka", "target-kafka"])
+def test_a_broker_that_hangs(stack: Stack, flow: Flow, broker: str) -> None:
+    before = stack.running_containers()[bridge(stack)]
+    with paused(stack, stack.service(broker)):
+        stack.docker("exec", bridge(stack), "sleep", str(OUTAGE_SECONDS))
+
+    flow.goes_on()
+    assert stack.running_containers()[bridge(stack)] == before
+    flow.is_whole()
+
+
+def test_both_brokers_are_restarted(stack: Stack, flow: Flow) -> None:
+    before = stack.running_containers()[bridge(stack)]
+    stack.docker("restart", stack.service("source-kafka"), stack.service("target-kafka"))
+
+    flow.goes_on(timeoutSeconds=120)
+    assert stack.running_containers()[bridge(stack)] == before
+    flow.is_whole()
+
+
+@pytest.mark.parametrize("broker", ["source-kafka", "target-kafka"])
+def test_a_broker_is_killed(stack: Stack, flow: Flow, broker: str) -> None:
+    before = stack.running_containers()[bridge(stack)]
+    kill_process(stack, stack.service(broker))
+
+    flow.goes_on(timeoutSeconds=120)
+    assert stack.running_containers()[bridge(stack)] == before
+    flow.is_whole()

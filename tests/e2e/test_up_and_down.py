@@ -1,0 +1,63 @@
+"""The scripts: one command to a running stack, which can be given again, and down without losing anything."""
+
+from __future__ import annotations
+
+import re
+
+from support.flow import Flow
+from support.stack import Stack
+
+
+def test_up_ends_with_records_at_the_target(upOutput: tuple[Stack, str]) -> None:
+    found = re.search(r"(\d+) records have arrived at the target: (.*)\.", upOutput[1])
+
+    assert found is not None
+    assert int(found[1]) > 0
+    assert found[2] == "0 missing, 0 repeated, 0 out of order, 0 invalid"
+    assert re.search(r"^orders +1/1 +1 +Ready ", upOutput[1], re.MULTILINE)
+
+
+def test_up_again_changes_nothing_that_runs(stack: Stack, flow: Flow) -> None:
+    before = stack.running_containers()
+
+    stack.script("up")
+
+    assert stack.running_containers() == before
+    assert stack.service("operator") in before
+    assert flow.is_whole() > 0
+
+
+def test_the_number_at_the_target_is_the_number_at_the_source(flow: Flow) -> None:
+    first = flow.is_whole()
+    flow.goes_on(records=300)
+
+    assert flow.is_whole() >= first + 300
+
+
+def test_certificates_can_be_renewed_under_way(stack: Stack, flow: Flow) -> None:
+    before = stack.script("certificates", "show").stdout.splitlines()
+
+    stack.script("certificates", "renew")
+
+    after = stack.script("certificates", "show").stdout.splitlines()
+    assert len(after) == len(before) == 7
+    assert [old.split()[0] for old, new in zip(before, after, strict=True) if old == new] == ["ca"]
+    flow.goes_on()
+    flow.is_whole()
+
+
+def test_data_survive_down_and_up(stack: Stack, flow: Flow) -> None:
+    before = flow.is_whole()
+
+    said = stack.script("down").stderr
+
+    assert stack.running_containers() == {}
+    assert stack.bridges() == {}
+    assert (
+        stack.docker("network", "ls", "--quiet", "--filter", f"label=com.docker.compose.project={stack.instance}") == ""
+    )
+    assert "are kept in 13 volumes" in said
+    stack.script("down")
+    stack.script("up", "--no-build")
+    flow.goes_on()
+    assert flow.is_whole() > before

@@ -1,0 +1,109 @@
+"""A lane between a fake source and a fake target, run in the test's own thread on a clock of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from kafka_bridge.kafka import AssignedConsumer, Batch, Heartbeat, TransactionalProducer
+from kafka_bridge.lane import Lane, LaneParts, LaneProducer
+from kafka_bridge.records_copier import RecordsCopier, Route
+from support.fake_kafka import FakeClock, FakeConsumer, FakeEvent, FakeProducer, FakeSource, FakeTarget, Faults
+
+POSITIONS = "_bridge-positions.plant.orders.cluster"
+
+
+class _Consumer(FakeConsumer):
+    def __init__(self, world: LaneWorld) -> None:
+        super().__init__(world.source)
+        self._world = world
+
+    def poll(self, limit: int, timeoutSeconds: float) -> Batch:
+        batch = super().poll(limit, timeoutSeconds)
+        world = self._world
+        world.clock.now += world.pollSeconds
+        world.polls += 1
+        world.onPoll(world.polls)
+        return batch
+
+
+class LaneWorld:
+    """Makes lanes over one source and one target; the hooks let a test step in at a moment of its choice."""
+
+    lane = 2
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.faults = Faults()
+        self.source = FakeSource(self.clock, self.faults)
+        self.target = FakeTarget(self.faults, POSITIONS)
+        self.refused: set[bytes] = set()
+        """Values that are invalid."""
+        self.latencies: list[float] = []
+        self.commitTimes: list[float] = []
+        self.pollSeconds = 0.0
+        self.polls = 0
+        self.stuckCommits = False
+        """Commits wait, with a heartbeat each two seconds, and never succeed."""
+        self.onPoll: Callable[[int], None] = lambda polls: None
+        self.onWait: Callable[[], None] = lambda: None
+        self._clients: list[FakeConsumer | FakeProducer] = []
+
+    def open_clients(self) -> list[FakeConsumer | FakeProducer]:
+        return [client for client in self._clients if not client.closed]
+
+    def make(self, commitIntervalSeconds: float = 0.2) -> Lane:
+        lane = Lane(
+            LaneParts(
+                lane=self.lane,
+                sourceClusterId="cluster",
+                positionsTopic=POSITIONS,
+                commitIntervalSeconds=commitIntervalSeconds,
+                partitions=self.source.partitions,
+                makeProducer=self._make_producer,
+                makeCopier=self._make_copier,
+                readPositions=self.target.read_positions,
+                earliestOffsets=self.source.earliest,
+                observeLatency=self._observe,
+                clock=self.clock,
+                wallClock=self.clock,
+            )
+        )
+        lane._stopping = FakeEvent(self.clock, lambda: self.onWait())
+        return lane
+
+    def start(self, lane: Lane) -> None:
+        """Run a lane until it ends."""
+        lane.run()
+
+    def run(self, **parts: Any) -> Lane:
+        """Make a lane and run it until the source is dry, or it ends by itself."""
+        lane = self.make(**parts)
+        self.source.onDry = lane.stop
+        self.start(lane)
+        return lane
+
+    def _make_producer(self, heartbeat: Heartbeat) -> LaneProducer:
+        def beat() -> None:
+            while self.stuckCommits and self.source.logs and self.polls:
+                self.clock.now += 2.0
+                heartbeat()
+            heartbeat()
+
+        producer = self.target.make_producer(beat)
+        self._clients.append(producer)
+        return producer
+
+    def _make_copier(self, producer: LaneProducer) -> RecordsCopier:
+        consumer = _Consumer(self)
+        self._clients.append(consumer)
+        routes = {topic: Route(topic, None, self._check) for topic in self.source.topicIds}
+        return RecordsCopier(cast(AssignedConsumer, consumer), cast(TransactionalProducer, producer), routes)
+
+    def _check(self, payload: bytes | None) -> None:
+        if payload in self.refused:
+            raise ValueError("it is refused")
+
+    def _observe(self, timestamps: tuple[int, ...], now: float) -> None:
+        self.latencies += timestamps
+        self.commitTimes.append(now)

@@ -1,0 +1,53 @@
+"""The wrappers on real librdkafka, against the broker that librdkafka brings along for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka import Producer
+from kafka_bridge.kafka import AssignedConsumer, ClusterAdmin, TransactionalProducer
+
+PLACE = ("orders", 0)
+
+
+@pytest.fixture(name="address", scope="module")
+def mock_broker() -> Iterator[str]:
+    host = Producer({"bootstrap.servers": "none", "test.mock.num.brokers": 1, "log_level": 0})
+    brokers = host.list_topics(timeout=5).brokers.values()
+    yield ",".join(f"{one.host}:{one.port}" for one in brokers)
+    del host
+
+
+def test_a_committed_record_comes_back_as_it_was_sent(address: str) -> None:
+    settings = {"bootstrap.servers": address, "client.id": "test", "log_level": 0}
+    producer = TransactionalProducer({**settings, "transactional.id": "t", "linger.ms": 0}, lambda: None)
+    producer.init_transactions()
+    producer.begin()
+    producer.send(*PLACE, b"key", b"value", [("h", b"1"), ("h", None)], 1_700_000_000_123)
+    producer.send(*PLACE, None, None)
+    producer.commit()
+    producer.close()
+    own = {"group.id": "g", "enable.partition.eof": True, "auto.offset.reset": "error", "fetch.wait.max.ms": 10}
+    consumer = AssignedConsumer({**settings, **own})
+    consumer.assign({PLACE: 0})
+    records, ends = [], {}
+    while not ends:
+        batch = consumer.poll(10, 5.0)
+        records += batch.records
+        ends = dict(batch.ends)
+    first, second = records
+    assert (first.key(), first.value(), first.offset(), first.partition()) == (b"key", b"value", 0, 0)
+    assert first.headers() == [("h", b"1"), ("h", None)]
+    assert first.timestamp() == (1, 1_700_000_000_123)
+    assert (second.key(), second.value()) == (None, None)
+    assert ends[PLACE] > second.offset()
+    assert consumer.end_offset(PLACE) == ends[PLACE]
+    consumer.close()
+
+
+def test_offsets_are_asked_for(address: str) -> None:
+    admin = ClusterAdmin({"bootstrap.servers": address, "client.id": "test", "log_level": 0})
+    assert admin.earliest([("empty", 0)]) == {("empty", 0): 0}
+    assert admin.high_watermarks([("empty", 0)]) == admin.last_stable([("empty", 0)]) == {("empty", 0): 0}
+    assert admin.earliest([]) == {}

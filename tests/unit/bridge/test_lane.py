@@ -1,0 +1,414 @@
+"""The lane: its start-up order, its transactions, and what it does about each class of error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from kafka_bridge.errors import AbortNeeded, FencedError, TerminalError, TransientError
+from kafka_bridge.kafka import Partition
+from kafka_bridge.positions import Position, encode_key, encode_value
+from support.lane_world import POSITIONS, LaneWorld
+
+P0, P1 = ("orders", 0), ("orders", 1)
+AWAY = TransientError("Transport", "the broker is away")
+ABORT = AbortNeeded("TimedOut", "the transaction timed out")
+
+
+@pytest.fixture(name="world")
+def lane_world() -> Iterator[LaneWorld]:
+    world = LaneWorld()
+    yield world
+    assert not world.open_clients(), "the lane ended and left clients open"
+
+
+def fill(world: LaneWorld, place: Partition = P0, count: int = 7, first: int = 0) -> None:
+    for number in range(first, first + count):
+        world.source.append(place, b"%d" % number)
+
+
+def expect_exact_copy(world: LaneWorld) -> None:
+    for place in world.source.logs:
+        assert world.target.values(place) == world.source.values(place)
+
+
+# ---- start-up
+
+
+def test_a_lane_fences_before_it_reads_positions_before_it_takes_up_partitions(world: LaneWorld) -> None:
+    fill(world)
+    world.run()
+    order = [call for call in world.faults.calls if call in {"init_transactions", "readPositions", "assign", "poll"}]
+    assert order[:4] == ["init_transactions", "readPositions", "assign", "poll"]
+
+
+def test_a_lane_begins_at_the_earliest_offset_and_says_so_before_its_first_record(world: LaneWorld) -> None:
+    fill(world)
+    world.source.firstOffsets[P0] = 4
+    world.run()
+    assert world.target.values(P0) == [b"4", b"5", b"6"]
+    begun = world.target.transactions[0]
+    assert [(one.place, one.keyBytes, one.valueBytes) for one in begun] == [
+        ((POSITIONS, world.lane), encode_key("cluster", "orders", 0), encode_value(Position(4, "id-of-orders")))
+    ]
+
+
+def test_a_lane_goes_on_where_it_stopped(world: LaneWorld) -> None:
+    fill(world)
+    world.run()
+    fill(world, count=5, first=7)
+    world.run()
+    expect_exact_copy(world)
+    assert world.faults.calls.count("earliestOffsets") == 1
+
+
+def test_a_new_partition_begins_and_the_others_go_on(world: LaneWorld) -> None:
+    fill(world)
+    world.run()
+    fill(world, P1, 3)
+    fill(world, P0, 2, 7)
+    world.run()
+    expect_exact_copy(world)
+
+
+def test_a_changed_assignment_is_taken_up_while_running(world: LaneWorld) -> None:
+    fill(world)
+
+    def grow() -> None:
+        fill(world, P1, 3)
+        lane.reassign()
+        world.source.onDry = lane.stop
+
+    lane = world.make()
+    world.source.onDry = grow
+    lane.run()
+    expect_exact_copy(world)
+    assert [one.partition for one in lane.partition_status()] == [0, 1]
+
+
+# ---- transactions
+
+
+def test_positions_are_committed_in_the_transaction_of_their_records(world: LaneWorld) -> None:
+    fill(world)
+    fill(world, P1, 4)
+    world.run()
+    copied = {P0: 0, P1: 0}
+    for transaction in world.target.transactions:
+        for place in copied:
+            copied[place] += sum(record.place == place for record in transaction)
+        stated = {}
+        for record in transaction:
+            if record.place == (POSITIONS, world.lane):
+                stated[record.keyBytes] = record.valueBytes
+        for place, count in copied.items():
+            if any(record.place == place for record in transaction):
+                position = Position(count, "id-of-orders", 3)
+                assert stated[encode_key("cluster", *place)] == encode_value(position)
+    assert copied == {P0: 7, P1: 4}
+
+
+def test_a_lane_that_is_behind_commits_on_the_interval(world: LaneWorld) -> None:
+    fill(world, count=60)
+    world.pollSeconds = 0.1
+    world.run(commitIntervalSeconds=1.0)
+    sizes = [sum(one.place == P0 for one in transaction) for transaction in world.target.transactions[1:]]
+    assert sum(sizes) == 60
+    assert all(size >= 27 for size in sizes[:-1]), f"3 records a poll, 10 polls an interval: {sizes}"
+
+
+def test_low_traffic_commits_at_once(world: LaneWorld) -> None:
+    fill(world, count=1)
+    lane = world.make(commitIntervalSeconds=30.0)
+    world.source.onDry = lane.stop
+    began = world.clock.now
+    lane.run()
+    assert world.target.values(P0) == [b"0"]
+    assert world.commitTimes[-1] - began < 5.0
+
+
+def test_an_idle_lane_does_no_transactions(world: LaneWorld) -> None:
+    fill(world)
+    world.run()
+    before = len(world.target.transactions)
+    lane = world.make()
+    idle = iter(range(50))
+    world.source.onDry = lambda: lane.stop() if next(idle) == 40 else None
+    del world.faults.calls[:]
+    lane.run()
+    assert world.faults.calls.count("poll") > 40
+    assert len(world.target.transactions) == before
+    assert not {"begin", "send", "commit"} & set(world.faults.calls)
+
+
+def test_markers_behind_the_last_record_are_part_of_the_position(world: LaneWorld) -> None:
+    fill(world, count=2)
+    world.source.append_marker(P0)
+    fill(world, count=2, first=2)
+    world.source.append_marker(P0)
+    lane = world.run()
+    assert world.target.positions()[P0].offset == 6
+    (status,) = lane.partition_status()
+    assert (status.position, status.endOffset, status.lag) == (6, 6, 0)
+
+
+def test_what_was_committed_is_counted_and_timed(world: LaneWorld) -> None:
+    fill(world)
+    lane = world.run()
+    counters = lane.counters()
+    assert (counters.records, counters.bytes, counters.transactionsAborted, counters.fences) == (7, 7, 0, 0)
+    assert counters.transactionsCommitted == len(world.target.transactions)
+    assert len(world.latencies) == 7
+    assert lane.partition_status()[0].lastProgress is not None
+
+
+def test_a_lane_with_no_partitions_waits(world: LaneWorld) -> None:
+    lane = world.run()
+    assert lane.status().state == "Copying"
+    assert world.target.transactions == []
+
+
+# ---- errors
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_abort_goes_back_to_the_stored_positions_with_the_same_producer(world: LaneWorld, when: str) -> None:
+    fill(world)
+    world.faults.fail("commit", ABORT, "before", afterCalls=1)
+    if when == "after":
+        world.faults.fail("send", ABORT, "after", afterCalls=12)
+    lane = world.run()
+    expect_exact_copy(world)
+    assert world.faults.calls.count("makeProducer") == 1
+    assert "abort" in world.faults.calls
+    after = world.faults.calls[world.faults.calls.index("abort") :]
+    assert [call for call in after if call in {"readPositions", "assign"}][:2] == ["readPositions", "assign"]
+    assert lane.counters().transactionsAborted == (2 if when == "after" else 1)
+    assert lane.status().state == "Copying"
+
+
+def test_aborts_without_end_are_seen_and_pause(world: LaneWorld) -> None:
+    fill(world)
+    # The first commit only begins the partition; no other one succeeds until the eighth.
+    for number in range(6):
+        world.faults.fail("commit", ABORT, afterCalls=1 if number == 0 else 0)
+    lane = world.make()
+    world.source.onDry = lane.stop
+    seen: list[tuple[str, str]] = []
+    world.onWait = lambda: seen.append((lane.status().state, lane.status().reason))
+    world.start(lane)
+    expect_exact_copy(world)
+    assert seen == [("Waiting", "TimedOut")] * 3, "one abort is mended in place, the next starts over"
+
+
+@pytest.mark.parametrize(
+    "call", ["makeProducer", "init_transactions", "readPositions", "earliestOffsets", "assign", "poll", "begin", "send"]
+)
+@pytest.mark.parametrize("error", [AWAY, RuntimeError("a mistake")])
+def test_any_other_error_starts_over_with_a_new_producer(world: LaneWorld, call: str, error: Exception) -> None:
+    fill(world)
+    world.faults.fail(call, error)
+    world.run()
+    expect_exact_copy(world)
+    assert world.faults.calls.count("makeProducer") == 2
+    assert "abort" not in world.faults.calls
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("earlier", [0, 1, 2])
+def test_a_commit_of_unknown_outcome_is_settled_by_the_positions(world: LaneWorld, when: str, earlier: int) -> None:
+    fill(world)
+    world.faults.fail("commit", AWAY, "after" if when == "after" else "before", afterCalls=earlier)
+    world.run()
+    expect_exact_copy(world)
+
+
+def test_a_fault_is_shown_and_gone_once_mended(world: LaneWorld) -> None:
+    fill(world)
+    world.faults.fail("init_transactions", AWAY)
+    lane = world.make()
+    world.source.onDry = lane.stop
+    seen = []
+    world.onWait = lambda: seen.append(lane.status())
+    world.start(lane)
+    assert [(one.state, one.reason, one.message) for one in seen] == [("Waiting", "Transport", "the broker is away")]
+    assert (lane.status().state, lane.status().reason) == ("Copying", "")
+
+
+def test_tries_slow_down_while_a_cluster_is_away(world: LaneWorld) -> None:
+    fill(world)
+    for _ in range(6):
+        world.faults.fail("init_transactions", AWAY)
+    world.run()
+    assert world.clock.pauses == [0.5, 1.0, 2.0, 4.0, 4.0, 4.0]
+
+
+def test_a_failing_abort_leads_to_a_new_producer(world: LaneWorld) -> None:
+    fill(world)
+    world.faults.fail("commit", ABORT, afterCalls=1)
+    world.faults.fail("abort", ABORT)
+    world.run()
+    expect_exact_copy(world)
+    assert world.faults.calls.count("makeProducer") == 2
+
+
+@pytest.mark.parametrize("call", ["init_transactions", "begin", "send", "commit"])
+def test_a_fenced_lane_stops_for_good(world: LaneWorld, call: str) -> None:
+    fill(world)
+    world.faults.fail(call, FencedError("Fenced", "a newer producer"))
+    lane = world.run()
+    assert (lane.status().state, lane.status().reason) == ("Fenced", "Fenced")
+    assert lane.counters().fences == 1
+    assert world.faults.calls.count("makeProducer") == 1
+    assert world.target.values(P0) == []
+
+
+def test_a_lane_whose_successor_has_started_copies_nothing_more(world: LaneWorld) -> None:
+    fill(world)
+    old, new = world.make(), world.make()
+
+    def succeed() -> None:
+        fill(world, count=3, first=7)
+        world.source.onDry = new.stop
+        world.start(new)
+        fill(world, count=3, first=10)
+
+    world.source.onDry = succeed
+    world.start(old)
+    assert old.status().state == "Fenced"
+    assert world.target.values(P0) == [b"%d" % number for number in range(10)]
+
+
+def test_a_lost_offset_stops_the_lane_and_skips_nothing(world: LaneWorld) -> None:
+    fill(world, count=3)
+    world.run()
+    fill(world, count=5, first=3)
+    world.source.firstOffsets[P0] = 5
+    lane = world.run()
+    assert (lane.status().state, lane.status().reason) == ("Failed", "SourceOffsetOutOfRange")
+    assert "orders-0 at offset 3" in lane.status().message
+    assert world.target.values(P0) == [b"0", b"1", b"2"]
+    assert world.target.positions()[P0].offset == 3
+
+
+def test_a_truncated_source_stops_the_lane(world: LaneWorld) -> None:
+    fill(world, count=5)
+    world.run()
+    del world.source.logs[P0][2:]
+    lane = world.run()
+    assert (lane.status().state, lane.status().reason) == ("Failed", "SourceOffsetOutOfRange")
+
+
+def test_a_topic_made_anew_stops_the_lane_and_copies_nothing_again(world: LaneWorld) -> None:
+    fill(world, count=5)
+    world.run()
+    world.source.topicIds["orders"] = "another"
+    lane = world.run()
+    assert (lane.status().state, lane.status().reason) == ("Failed", "SourceTopicRecreated")
+    for part in ("orders-0", "offset 5", "id-of-orders", "another"):
+        assert part in lane.status().message
+    expect_exact_copy(world)
+
+
+@pytest.mark.parametrize("call", ["makeProducer", "readPositions", "send"])
+def test_a_named_fault_fails_the_lane_without_another_try(world: LaneWorld, call: str) -> None:
+    fill(world)
+    world.faults.fail(call, TerminalError("SchemaNotFound", "schema x cannot be read"))
+    lane = world.run()
+    assert (lane.status().state, lane.status().reason) == ("Failed", "SchemaNotFound")
+    assert world.faults.calls.count("makeProducer") == 1
+    assert world.clock.pauses == []
+
+
+def test_an_invalid_record_stops_the_lane_after_the_good_ones_before_it(world: LaneWorld) -> None:
+    fill(world, count=4)
+    world.source.append(P0, b"bad")
+    fill(world, count=2, first=4)
+    world.refused.add(b"bad")
+    lane = world.run()
+    assert (lane.status().state, lane.status().reason) == ("Failed", "InvalidRecord")
+    assert "value of orders-0 at offset 4" in lane.status().message
+    assert world.target.values(P0) == [b"0", b"1", b"2", b"3"]
+    assert world.target.positions()[P0].offset == 4
+    again = world.run()
+    assert again.status().reason == "InvalidRecord"
+    assert len(world.target.values(P0)) == 4
+
+
+# ---- stopping
+
+
+def test_a_stop_finishes_the_open_transaction(world: LaneWorld) -> None:
+    fill(world, count=9)
+    lane = world.make(commitIntervalSeconds=30.0)
+    world.onPoll = lambda polls: lane.stop() if polls == 2 else None
+    world.start(lane)
+    assert world.target.values(P0) == [b"0", b"1", b"2", b"3", b"4", b"5"]
+    assert world.target.positions()[P0].offset == 6
+    world.run()
+    expect_exact_copy(world)
+
+
+@pytest.mark.parametrize("error", [AWAY, ABORT, RuntimeError("a mistake")])
+def test_a_stop_that_cannot_commit_leaves_nothing_half_done(world: LaneWorld, error: Exception) -> None:
+    fill(world, count=9)
+    lane = world.make(commitIntervalSeconds=30.0)
+    world.onPoll = lambda polls: lane.stop() if polls == 2 else None
+    world.faults.fail("commit", error, afterCalls=1)
+    world.start(lane)
+    assert world.target.values(P0) == []
+    assert world.target.positions()[P0].offset == 0
+    world.run()
+    expect_exact_copy(world)
+
+
+def test_a_stop_does_not_wait_long_for_a_target_that_is_away(world: LaneWorld) -> None:
+    fill(world)
+    lane = world.make(commitIntervalSeconds=30.0)
+    world.onPoll = lambda polls: lane.stop() if polls == 2 else None
+    world.stuckCommits = True
+    began = world.clock.now
+    world.start(lane)
+    assert world.clock.now - began < 10.0
+    assert world.target.values(P0) == []
+
+
+def test_a_stop_ends_the_waiting_for_a_cluster(world: LaneWorld) -> None:
+    fill(world)
+    for _ in range(100):
+        world.faults.fail("init_transactions", AWAY)
+    lane = world.make()
+    world.onWait = lambda: lane.stop() if len(world.clock.pauses) == 3 else None
+    world.start(lane)
+    assert len(world.clock.pauses) == 3
+    assert lane.status().state == "Waiting"
+
+
+def test_a_heartbeat_follows_every_turn(world: LaneWorld) -> None:
+    fill(world)
+    lane = world.make()
+    beats: set[float] = set()
+    world.onPoll = lambda polls: beats.add(lane.lastBeat)
+    idle = iter(range(20))
+    world.source.onDry = lambda: lane.stop() if next(idle) == 10 else None
+    world.start(lane)
+    assert len(beats) >= 10
+
+
+def test_the_worst_of_both_leaves_the_positions_whole(world: LaneWorld) -> None:
+    """Positions lost at the target are noticed by nobody, but what was not stored is never taken for copied."""
+    fill(world)
+    lane = world.make()
+    world.faults.fail("poll", AWAY, afterCalls=3)
+
+    def lose_positions() -> None:
+        world.target.committed = {
+            place: records for place, records in world.target.committed.items() if place[0] != POSITIONS
+        }
+
+    world.onWait = lose_positions
+    world.source.onDry = lane.stop
+    world.start(lane)
+    assert world.target.transactions[-1], "it went on"
+    begun = [one for transaction in world.target.transactions for one in transaction if one.place[0] == POSITIONS]
+    assert [one.valueBytes for one in begun].count(encode_value(Position(0, "id-of-orders"))) == 2

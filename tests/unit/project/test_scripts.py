@@ -1,0 +1,48 @@
+"""Every script says what it is for, and refuses what it does not know in a sentence."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.project_files import PROJECT_ROOT, commands, read
+
+# These hand their arguments on to a program with options of its own.
+PASSING_ON = {Path("stack/compose"), Path("stack/bridgectl"), Path("requirements/lock")}
+OWN_OPTIONS = [script for script in commands() if script not in PASSING_ON]
+
+
+def call(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """From another folder, since a script works from any."""
+    command = [str(PROJECT_ROOT / script), *arguments]
+    return subprocess.run(command, cwd="/", capture_output=True, text=True, check=False, timeout=20)
+
+
+def test_the_scripts_are_found() -> None:
+    assert {Path("stack/up"), Path("stack/down"), Path("tests/run"), Path(".ci/run")} <= set(OWN_OPTIONS)
+
+
+@pytest.mark.parametrize("script", OWN_OPTIONS, ids=str)
+def test_help(script: Path) -> None:
+    done = call(script, "--help")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert len(done.stdout.splitlines()) >= 3, f"{script} --help says little: {done.stdout!r}"
+
+
+@pytest.mark.parametrize("script", OWN_OPTIONS, ids=str)
+def test_an_unknown_option_is_refused_in_a_sentence(script: Path) -> None:
+    done = call(script, "--no-such-option")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert "--no-such-option" in done.stderr
+    assert "--help" in done.stderr, "the message does not say where to look"
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("script", commands(), ids=str)
+def test_scripts_stop_at_the_first_error(script: Path) -> None:
+    assert "\nset -euo pipefail\n" in read(script)
