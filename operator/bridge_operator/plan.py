@@ -23,9 +23,7 @@ from bridge_operator.backoff import Attempts, BackoffRule
 from bridge_operator.desired import ContainerSpec, Desired
 from bridge_operator.engine import Container
 from bridge_operator.observed import Observed
-
-# Waits for something that no event announces end in another look after so long.
-LOOK_AGAIN_SECONDS = 2.0
+from bridge_operator.steps import LOOK_AGAIN_SECONDS, Steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +74,16 @@ class Plan:
 def plan(wish: Wish, observed: Observed, memory: Memory, rule: BackoffRule) -> Plan:
     """The next steps for one bridge. With nothing left to do, `actions` is empty."""
     if isinstance(wish, Absent):
-        return _plan_removal(wish, observed, memory)
-    current = _Pass(observed, rule, replace(memory, absentSince=None))
+        return _plan_removal(wish, observed, memory, Steps(observed.now, memory.attempts, rule))
+    steps = Steps(observed.now, memory.attempts, rule)
+    memory = replace(memory, absentSince=None)
+    if any(observed.sees_outage(container) for container in observed.containers):
+        memory = replace(memory, outageSeenAt=observed.now)
     if isinstance(wish, Held) or wish.faults:
-        current.keep_all(observed.containers)
+        _keep_all(observed.containers, steps)
     else:
-        current.converge(wish)
-    return current.result()
+        memory = _Convergence(wish, observed, memory, steps).run()
+    return Plan(tuple(steps.actions), steps.lookAgainAfter, replace(memory, attempts=steps.attempts), steps.waiting)
 
 
 def is_retired(container: Container) -> bool:
@@ -95,79 +96,70 @@ def rollout_failed(desired: Desired, memory: Memory) -> bool:
     return any(spec.specHash in memory.failedHashes for spec in desired.specs)
 
 
-def _plan_removal(wish: Absent, observed: Observed, memory: Memory) -> Plan:
-    since = observed.now if memory.absentSince is None else memory.absentSince
-    left = since + wish.graceSeconds - observed.now
+def _plan_removal(wish: Absent, observed: Observed, memory: Memory, steps: Steps) -> Plan:
     if not observed.containers:
         return Plan((), None, Memory())
+    since = observed.now if memory.absentSince is None else memory.absentSince
+    left = since + wish.graceSeconds - observed.now
     if left > 0:
         return Plan((), left, replace(memory, absentSince=since))
-    removals = tuple(_remove(one, "ManifestDeleted", "its manifest is gone") for one in observed.containers)
-    return Plan(removals, LOOK_AGAIN_SECONDS, replace(memory, absentSince=since))
+    for container in observed.containers:
+        steps.remove(container, "ManifestDeleted", "its manifest is gone")
+    return Plan(tuple(steps.actions), LOOK_AGAIN_SECONDS, replace(memory, absentSince=since))
 
 
-def _remove(container: Container, reason: str, why: str) -> act.Remove:
-    return act.Remove(container.name, container.ordinal, reason, f"removed {container.name}: {why}", "Normal",
-                      container.id)  # fmt: skip
+def _keep_all(containers: Iterable[Container], steps: Steps) -> None:
+    """Mend what needs no knowledge of a spec."""
+    for container in containers:
+        if not is_retired(container):
+            steps.keep_running(container, None)
 
 
-class _Pass:
-    """One pass over one bridge: collects actions, waits and what to remember."""
+class _Convergence:
+    """One pass over a bridge whose spec is known."""
 
-    def __init__(self, observed: Observed, rule: BackoffRule, memory: Memory) -> None:
+    def __init__(self, desired: Desired, observed: Observed, memory: Memory, steps: Steps) -> None:
+        self._desired = desired
         self._observed = observed
-        self._rule = rule
-        self._attempts = dict(memory.attempts)
-        if any(observed.sees_outage(container) for container in observed.containers):
-            memory = replace(memory, outageSeenAt=observed.now)
-        self._memory = memory
-        self._actions: list[act.Action] = []
-        self._waits: list[float] = []
-        self._waiting: dict[int, float] = {}
-
-    def result(self) -> Plan:
-        return Plan(
-            tuple(self._actions),
-            min(self._waits, default=None),
-            replace(self._memory, attempts=self._attempts),
-            self._waiting,
-        )
-
-    # ---- a whole bridge
-
-    def converge(self, desired: Desired) -> None:
+        self._steps = steps
         known = {spec.specHash for spec in desired.specs}
-        self._memory = replace(self._memory, failedHashes=self._memory.failedHashes & known)
-        stalled = rollout_failed(desired, self._memory)
+        self._memory = replace(memory, failedHashes=memory.failedHashes & known)
+        self._stalled = rollout_failed(desired, self._memory)
+
+    def run(self) -> Memory:
+        """Puts the steps down; returns what to remember."""
         byOrdinal = _by_ordinal(self._observed.containers)
-        mayRoll = not stalled and self._gate_is_open(desired, byOrdinal)
-        for spec in desired.specs:
-            containers = byOrdinal.pop(spec.ordinal, [])
-            rolled = self._converge_ordinal(spec, containers, desired.progressDeadlineSeconds, mayRoll, stalled)
+        mayRoll = not self._stalled and self._gate_is_open(byOrdinal)
+        for spec in self._desired.specs:
+            rolled = self._converge_ordinal(spec, byOrdinal.pop(spec.ordinal, []), mayRoll)
             mayRoll = mayRoll and not rolled
         surplus = [container for containers in byOrdinal.values() for container in containers]
-        if stalled:
+        if self._stalled:
             # The old spec is back in force, and these belong to it.
-            self.keep_all(surplus)
-        elif not self._actions and self._is_complete(desired):
-            self._actions += [_remove(one, "ScaledDown", f"{desired.replicas} replicas are wanted") for one in surplus]
-        self._free_fenced(desired)
+            _keep_all(surplus, self._steps)
+        elif not self._steps.actions and self._is_complete():
+            for container in surplus:
+                self._steps.remove(container, "ScaledDown", f"{self._desired.replicas} replicas are wanted")
+        self._free_fenced()
+        return self._memory
 
-    def _gate_is_open(self, desired: Desired, byOrdinal: Mapping[int, list[Container]]) -> bool:
+    # ---- the replicas together
+
+    def _gate_is_open(self, byOrdinal: Mapping[int, list[Container]]) -> bool:
         """Whether a running replica may be taken away: no other is away, or not settled, for the sake of the roll."""
-        for spec in desired.specs:
+        for spec in self._desired.specs:
             containers = byOrdinal.get(spec.ordinal, [])
             current = _named(containers, spec.name)
             if current is None or len(containers) > 1 or current.state != "running":
                 return False
             if current.specHash == spec.specHash and not self._observed.is_settled(current):
-                self._waits.append(LOOK_AGAIN_SECONDS)
+                self._steps.look_again_after(LOOK_AGAIN_SECONDS)
                 return False
         return True
 
-    def _is_complete(self, desired: Desired) -> bool:
+    def _is_complete(self) -> bool:
         """Every ordinal runs the current spec, alone, and as well as it can."""
-        for spec in desired.specs:
+        for spec in self._desired.specs:
             containers = [one for one in self._observed.containers if one.ordinal == spec.ordinal]
             if len(containers) != 1 or containers[0].specHash != spec.specHash:
                 return False
@@ -175,38 +167,36 @@ class _Pass:
                 return False
         return True
 
-    def _free_fenced(self, desired: Desired) -> None:
+    def _free_fenced(self) -> None:
         """Give lanes back that a predecessor took from a current replica, once there is no predecessor any more."""
-        hashes = {spec.ordinal: spec.specHash for spec in desired.specs}
+        hashes = {spec.ordinal: spec.specHash for spec in self._desired.specs}
         containers = self._observed.containers
-        if self._actions or any(hashes.get(one.ordinal) != one.specHash for one in containers):
+        if self._steps.actions or any(hashes.get(one.ordinal) != one.specHash for one in containers):
             return
         for container in containers:
             if self._observed.has_fenced_lane(container):
-                self._restart(container, "LaneFenced", "another process had taken a lane of it over")
+                self._steps.restart(container, "LaneFenced", "another process had taken a lane of it over")
 
     # ---- one ordinal
 
-    def _converge_ordinal(
-        self, spec: ContainerSpec, containers: list[Container], deadlineSeconds: float, mayRoll: bool, stalled: bool
-    ) -> bool:
+    def _converge_ordinal(self, spec: ContainerSpec, containers: list[Container], mayRoll: bool) -> bool:
         """True where a running container was taken away for the sake of the roll."""
         current, retired = _named(containers, spec.name), _named(containers, spec.retiredName)
         strays = [one for one in containers if one is not current and one is not retired]
         if strays:
             self._place_strays(strays, spec, current)
         elif current is None and retired is None:
-            self._spawn(spec, "Created")
+            self._steps.spawn(spec, "Created")
         elif current is None and retired is not None:
             self._succeed(spec, retired)
         elif current is not None and current.specHash == spec.specHash:
-            if retired is not None and self._settle_succession(spec, current, retired, deadlineSeconds):
+            if retired is not None and self._settle_succession(spec, current, retired):
                 return False
-            self.keep_running(current, spec)
+            self._steps.keep_running(current, spec)
         elif current is not None and retired is not None:
             self._drop_one_of_two_outdated(current, retired)
-        elif current is not None and stalled:
-            self.keep_running(current, None)
+        elif current is not None and self._stalled:
+            self._steps.keep_running(current, None)
         elif current is not None:
             return self._retire(current, spec, mayRoll)
         return False
@@ -215,149 +205,58 @@ class _Pass:
         """Containers of this ordinal under names that nobody gave them: one may have been renamed by hand."""
         first, *others = sorted(strays, key=lambda one: (one.specHash != spec.specHash, -one.createdAt))
         if current is None:
-            self._rename(first, spec.name, "Renamed", "it is to have its own name back")
+            self._steps.rename(first, spec.name, "Renamed", "it is to have its own name back")
         else:
             others = strays
-        self._actions += [_remove(one, "Superfluous", "another container has its ordinal") for one in others]
+        for container in others:
+            self._steps.remove(container, "Superfluous", "another container has its ordinal")
 
     def _succeed(self, spec: ContainerSpec, retired: Container) -> None:
         """The name is free and the predecessor waits: bring the successor, or the predecessor back."""
         if spec.specHash in self._memory.failedHashes:
-            self._rename(retired, spec.name, "RolledBack", "its successor did not become ready in time", "Warning")
+            self._steps.rename(
+                retired, spec.name, "RolledBack", "its successor did not become ready in time", "Warning"
+            )
         elif retired.specHash == spec.specHash:
-            self._rename(retired, spec.name, "Restored", "it is what is wanted again")
+            self._steps.rename(retired, spec.name, "Restored", "it is what is wanted again")
         else:
-            self._spawn(spec, "Created")
+            self._steps.spawn(spec, "Created")
 
-    def _settle_succession(
-        self, spec: ContainerSpec, current: Container, retired: Container, deadlineSeconds: float
-    ) -> bool:
+    def _settle_succession(self, spec: ContainerSpec, current: Container, retired: Container) -> bool:
         """True where the matter between successor and predecessor was decided."""
         if self._observed.works(current) or retired.specHash == current.specHash:
-            self._actions.append(_remove(retired, "Replaced", f"{current.name} is ready"))
+            self._steps.remove(retired, "Replaced", f"{current.name} is ready")
             return True
+        deadlineSeconds = self._desired.progressDeadlineSeconds
         deadline = max(current.createdAt, self._memory.outageSeenAt) + deadlineSeconds
         if self._observed.now >= deadline:
             self._memory = replace(self._memory, failedHashes=self._memory.failedHashes | {spec.specHash})
-            message = f"{current.name} did not become ready within {deadlineSeconds:.0f} s; its predecessor comes back"
-            self._actions.append(
-                act.Remove(current.name, current.ordinal, "ProgressDeadlineExceeded", message, "Warning", current.id)
-            )
-            self._waits.append(LOOK_AGAIN_SECONDS)
+            why = f"it did not become ready within {deadlineSeconds:.0f} s; its predecessor comes back"
+            self._steps.remove(current, "ProgressDeadlineExceeded", why, "Warning")
+            self._steps.look_again_after(LOOK_AGAIN_SECONDS)
             return True
-        self._waits.append(min(LOOK_AGAIN_SECONDS, deadline - self._observed.now))
+        self._steps.look_again_after(min(LOOK_AGAIN_SECONDS, deadline - self._observed.now))
         return False
 
     def _drop_one_of_two_outdated(self, current: Container, retired: Container) -> None:
         """The manifest was edited again in the middle of a roll: keep the one that is known to work."""
         loser = retired if self._observed.works(current) else current
-        self._actions.append(_remove(loser, "Superseded", "the manifest was changed again"))
+        self._steps.remove(loser, "Superseded", "the manifest was changed again")
 
     def _retire(self, current: Container, spec: ContainerSpec, mayRoll: bool) -> bool:
         if current.state not in ("running", "paused", "restarting"):
             # Stopped for its successor, or crashed: either way the next to run is the current spec.
-            self._rename(current, spec.retiredName, "Retired", "it is kept until its successor is ready")
+            self._steps.rename(current, spec.retiredName, "Retired", "it is kept until its successor is ready")
             return False
         if current.state == "paused":
-            self.keep_running(current, None)
+            self._steps.keep_running(current, None)
             return False
         # An unwell replica is not spared: started again on its old spec, it could take lanes from its new peers.
         if mayRoll or (current.state == "running" and current.health == "unhealthy"):
-            message = f"stopped {current.name}: its spec has changed"
-            self._actions.append(
-                act.Stop(current.name, current.ordinal, "RollingUpdate", message, "Normal", current.id)
-            )
+            self._steps.stop(current, "RollingUpdate", "its spec has changed")
             return mayRoll
         # Its turn has not come.
-        self.keep_running(current, None)
-        return False
-
-    # ---- one container
-
-    def keep_all(self, containers: Iterable[Container]) -> None:
-        """Mend what needs no knowledge of the spec."""
-        for container in containers:
-            if not is_retired(container):
-                self.keep_running(container, None)
-
-    def keep_running(self, container: Container, spec: ContainerSpec | None) -> None:
-        """Mend what is wrong with a container in place. Without its spec, only what needs none."""
-        if container.state == "removing":
-            self._waits.append(LOOK_AGAIN_SECONDS)
-        elif container.state == "dead":
-            if spec is not None:
-                self._actions.append(_remove(container, "Dead", "the engine cannot start it again"))
-        elif container.state == "paused":
-            message = f"unpaused {container.name}: a paused replica copies nothing"
-            self._actions.append(
-                act.Unpause(container.name, container.ordinal, "Unpaused", message, "Warning", container.id)
-            )
-        elif spec is not None and self._mend_networks(container, spec):
-            return
-        elif container.state in ("exited", "created"):
-            self._start(container)
-        elif container.health == "unhealthy":
-            self._restart(container, "Unhealthy", "its health check has failed three times")
-
-    def _mend_networks(self, container: Container, spec: ContainerSpec) -> bool:
-        """True where an attachment is missing, or is to a network that was removed and made again."""
-        for link in spec.networks:
-            endpoint = container.endpoints.get(link.engineName)
-            if endpoint is not None and endpoint.networkId in ("", link.networkId):
-                continue  # a container that never ran has no network id yet
-            if endpoint is not None:
-                message = f"{container.name} was attached to a former network {link.name}"
-                self._actions.append(
-                    act.Disconnect(container.name, container.ordinal, "NetworkReplaced", message, "Warning",
-                                   container.id, link.engineName)
-                )  # fmt: skip
-            else:
-                message = f"attached {container.name} to {link.name} again"
-                self._actions.append(
-                    act.Connect(container.name, container.ordinal, "NetworkReconnected", message, "Warning",
-                                container.id, link)
-                )  # fmt: skip
-            return True
-        return False
-
-    def _spawn(self, spec: ContainerSpec, reason: str) -> None:
-        self._actions.append(act.Spawn(spec.name, spec.ordinal, reason, f"created {spec.name}", "Normal", spec))
-
-    def _rename(
-        self, container: Container, newName: str, reason: str, why: str, severity: act.Severity = "Normal"
-    ) -> None:
-        message = f"renamed {container.name} to {newName}: {why}"
-        self._actions.append(
-            act.Rename(container.name, container.ordinal, reason, message, severity, container.id, newName)
-        )
-
-    def _start(self, container: Container) -> None:
-        if container.state == "created":
-            message = f"started {container.name}: it had been created and not started"
-        else:
-            code = "" if container.exitCode is None else f" with code {container.exitCode}"
-            message = f"started {container.name} again: it had exited{code}"
-        if self._may_try_again(container.ordinal):
-            self._actions.append(
-                act.Start(container.name, container.ordinal, "Restarted", message, "Warning", container.id)
-            )
-
-    def _restart(self, container: Container, reason: str, why: str) -> None:
-        if self._may_try_again(container.ordinal):
-            message = f"restarted {container.name}: {why}"
-            self._actions.append(
-                act.Restart(container.name, container.ordinal, reason, message, "Warning", container.id)
-            )
-
-    def _may_try_again(self, ordinal: int) -> bool:
-        """Whether back-off lets this ordinal be started again now; notes the attempt, or the wait."""
-        attempts, now = self._attempts.get(ordinal, Attempts()), self._observed.now
-        nextAt = attempts.next_at(self._rule)
-        if now >= nextAt:
-            self._attempts[ordinal] = attempts.another(now, self._rule)
-            return True
-        self._waiting[ordinal] = nextAt
-        self._waits.append(nextAt - now)
+        self._steps.keep_running(current, None)
         return False
 
 

@@ -88,6 +88,7 @@ SLIPS = [
     Slip("replicas: 1", "replicas: \udcff", 11, 13, "", ("0xff", "UTF-8")),
     Slip("replicas: 1", "<<: 1", 11, 3, "spec['<<']", ("a number", "a mapping to take fields from")),
     Slip(BRIDGE, "- a\n- b\n", 1, 1, "", ("a list of 2", "a mapping with apiVersion")),
+    Slip(BRIDGE, "{a: 1} more\n", 1, 8, "", ("'more'", "one mapping in each document")),
     Slip(BRIDGE, "text\n", 1, 1, "", ("'text'", "a mapping with apiVersion")),
     # Which kind.
     Slip("KafkaBridge", "KafkaBrigde", 2, 7, "kind", ("'KafkaBrigde'", "did you mean KafkaBridge"), "UnknownKind"),
