@@ -127,7 +127,8 @@ class Supervisor:
             pause = TURN_SECONDS
             self._end_if_hung()
             topology = self._source.answer
-            if not topology or topology == self._topology or not self._target.status.reachable:
+            isTakenUp = topology == self._topology and self._fault is None
+            if not topology or isTakenUp or not self._target.status.reachable:
                 continue
             try:
                 self._take_up(topology)
@@ -194,11 +195,12 @@ class Supervisor:
                 readPositions=read_lane_positions,
                 earliestOffsets=self._sourceAdmin.earliest,
                 observeLatency=self._latency.observe,
+                clock=time.monotonic,
             )
         )
         thread = threading.Thread(target=lane.run, name=f"lane-{number}", daemon=True)
-        self._lanes[number] = (lane, thread)
         thread.start()
+        self._lanes[number] = (lane, thread)
 
     def _partitions_in(self, topology: Topology, lane: int) -> dict[Partition, str]:
         counts = {name: facts.partitions for name, facts in topology.items()}

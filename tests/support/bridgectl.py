@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from typer.testing import CliRunner, Result
 
@@ -49,7 +49,7 @@ def ready(replicas: int = 1) -> tuple[Condition, ...]:
     )
 
 
-def replica(ordinal: int, bridge: str = "orders", **changes: object) -> ReplicaReport:
+def replica(ordinal: int, bridge: str = "orders", **changes: Any) -> ReplicaReport:
     return ReplicaReport.model_validate(
         {
             "ordinal": ordinal,
@@ -65,7 +65,7 @@ def replica(ordinal: int, bridge: str = "orders", **changes: object) -> ReplicaR
     )
 
 
-def bridge(name: str = "orders", **changes: object) -> BridgeReport:
+def bridge(name: str = "orders", **changes: Any) -> BridgeReport:
     return BridgeReport.model_validate(
         {
             "name": name,
@@ -85,7 +85,7 @@ def bridge(name: str = "orders", **changes: object) -> BridgeReport:
     )
 
 
-def problem(**changes: object) -> ManifestProblem:
+def problem(**changes: Any) -> ManifestProblem:
     return ManifestProblem.model_validate(
         {
             "file": "bridges/orders.yaml",
@@ -101,7 +101,7 @@ def problem(**changes: object) -> ManifestProblem:
     )
 
 
-def report(*bridges: BridgeReport, **changes: object) -> OperatorReport:
+def report(*bridges: BridgeReport, **changes: Any) -> OperatorReport:
     return OperatorReport.model_validate(
         {
             "instance": INSTANCE,
@@ -114,7 +114,7 @@ def report(*bridges: BridgeReport, **changes: object) -> OperatorReport:
     )
 
 
-def container(ordinal: int = 0, bridge: str = "orders", **changes: object) -> Container:
+def container(ordinal: int = 0, bridge: str = "orders", **changes: Any) -> Container:
     values: dict[str, object] = {
         "id": f"id-{bridge}-{ordinal}",
         "name": f"{INSTANCE}-{bridge}-{ordinal}",
@@ -166,9 +166,7 @@ class Desk:
             schemasDir=self.folder / "schemas",
         )
         tools = Tools(settings, lambda: NOW, self._engine, self._pause)
-        return cast(
-            Result, CliRunner().invoke(app, list(arguments), obj=tools, input=stdin, env=env, prog_name="bridgectl")
-        )
+        return CliRunner().invoke(app, list(arguments), obj=tools, input=stdin, env=env, prog_name="bridgectl")
 
     def _engine(self) -> Engine:
         self.engineCalls += 1

@@ -100,6 +100,10 @@ class Faults:
         self._planned[call].extend([None] * afterCalls)
         self._planned[call].append((when, error))
 
+    def forget(self) -> None:
+        """From here on everything works."""
+        self._planned.clear()
+
     def run(self, call: str, effect: Callable[[], None] = lambda: None) -> None:
         self.calls.append(call)
         planned = self._planned[call].popleft() if self._planned[call] else None

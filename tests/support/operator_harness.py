@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from bridge_operator.backoff import BackoffRule
 from bridge_operator.catalog import Catalog
@@ -33,7 +34,7 @@ def cluster(name: str, network: str) -> KafkaCluster:
     )
 
 
-def bridge(name: str = "orders", **spec: object) -> KafkaBridge:
+def bridge(name: str = "orders", **spec: Any) -> KafkaBridge:
     return KafkaBridge.model_validate(
         {
             "apiVersion": "bridge.kafka/v1alpha1",

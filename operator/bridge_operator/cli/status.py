@@ -137,6 +137,4 @@ def _each_look(tools: Tools, show: Callable[[Picture], None]) -> None:
 def _screen(picture: Picture, output: OutputForm, now: datetime) -> Group:
     lines = status_table(picture, now, output is OutputForm.WIDE)
     lines += [warning_text(sentence) for sentence in picture.warnings]
-    for line in lines:
-        line.no_wrap, line.overflow = True, "ellipsis"
-    return Group(*lines)
+    return Group(*(Text(no_wrap=True, overflow="ellipsis").append_text(line) for line in lines))

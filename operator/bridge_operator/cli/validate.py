@@ -97,7 +97,6 @@ def _called(label: str, catalog: Catalog, root: Path) -> Reading:
             problem,
             file=prefix + problem.file if prefix else label,
             found=problem.found.replace(str(root), label),
-            expected=problem.expected.replace(str(root), label),
         )
 
     fault = catalog.folderFault.replace(str(root), label)

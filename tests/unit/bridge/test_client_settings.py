@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 from confluent_kafka import Consumer, Producer
-from confluent_kafka.admin import AdminClient  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient
+
 from kafka_bridge import client_settings
 from kafka_bridge.client_settings import Settings
 from kafka_bridge.config import CLIENT_PROPERTIES, ClusterConfig, TlsFiles

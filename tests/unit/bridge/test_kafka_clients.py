@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Message
+
 from kafka_bridge import kafka
+from kafka_bridge.client_settings import Settings
 from kafka_bridge.errors import AbortNeeded, BridgeError, FencedError, TerminalError, TransientError
 from kafka_bridge.kafka import AssignedConsumer, ClusterAdmin, TransactionalProducer
 from support.fake_kafka import FakeClock
 
 RETRIABLE = KafkaError(KafkaError._TIMED_OUT, "late", retriable=True)
-SETTINGS = {"client.id": "me"}
+SETTINGS: Settings = {"client.id": "me"}
 
 
 class ScriptedClient:
@@ -272,12 +275,9 @@ def test_growing_a_topic_that_has_grown_is_fine(client: ScriptedClient) -> None:
 
 
 def test_topics_that_are_missing_are_left_out(client: ScriptedClient) -> None:
-    class Description:
-        topic_id = "abc"
-        partitions = (0, 1, 2)
-
+    description = SimpleNamespace(topic_id="abc", partitions=(0, 1, 2))
     missing = raised(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
-    client.script["describe_topics"] = [{"orders": answered(Description), "gone": answered(missing)}]
+    client.script["describe_topics"] = [{"orders": answered(description), "gone": answered(missing)}]
     assert ClusterAdmin(SETTINGS).topics(["orders", "gone"]) == {"orders": kafka.TopicFacts("abc", 3)}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from confluent_kafka import KafkaError
+
 from kafka_bridge.errors import AbortNeeded, BridgeError, FencedError, InvalidRecord, TerminalError, TransientError
 from kafka_bridge.kafka import classify
 

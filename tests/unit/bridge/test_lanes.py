@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kafka_bridge.lanes import lane_of, lanes_of_replica, partitions_of_lane
 
 topicNames = st.text("abcdefghijklmnopqrstuvwxyz0123456789._-", min_size=1, max_size=40)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
+
 from kafka_bridge import position_store
 from kafka_bridge.errors import TerminalError, TransientError
 from kafka_bridge.kafka import Batch, Partition

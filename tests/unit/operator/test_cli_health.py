@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,7 @@ def test_certainly_wrong_beats_unknown(desk: Desk) -> None:
 
 @pytest.mark.parametrize("reason", ["Suspended", "ScaledToZero"])
 def test_a_bridge_that_rests_as_asked_is_healthy_once_it_has_stopped(desk: Desk, reason: str) -> None:
-    resting = {"conditions": (condition("Ready", "False", reason),), "replicas": 0, "readyReplicas": 0}
+    resting: dict[str, Any] = {"conditions": (condition("Ready", "False", reason),), "replicas": 0, "readyReplicas": 0}
     desk.write(report(bridge(**resting, replicaReports=())))
     assert desk.run("health").exit_code == 0
     desk.write(report(bridge(**resting, replicaReports=(replica(0),))))
@@ -115,7 +116,7 @@ def test_operator_down_and_containers_run(desk: Desk) -> None:
         {"health": "unhealthy"},
     ],
 )
-def test_operator_down_and_a_container_clearly_does_not_run(desk: Desk, changes: dict[str, object]) -> None:
+def test_operator_down_and_a_container_clearly_does_not_run(desk: Desk, changes: dict[str, Any]) -> None:
     desk.containers = [container(0), container(1, **changes)]
     done = desk.run("health")
     assert "plant-orders-1" in done.stdout

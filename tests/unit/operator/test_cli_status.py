@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
+from bridge_operator.report import BridgeReport
 from support.bridgectl import Desk, ago, bridge, condition, container, problem, ready, replica, report
 
 
@@ -16,7 +18,7 @@ def make_desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
 
 
-def two_bridges() -> tuple[object, ...]:
+def two_bridges() -> tuple[BridgeReport, ...]:
     """One well, one whose source is out."""
     unreachable = condition("Ready", "False", "SourceUnreachable", "no answer since 11:56: timed out")
     return (
@@ -122,7 +124,7 @@ def test_wide_adds_where_from_where_to_and_why_and_cuts_nothing(desk: Desk) -> N
         ),
     ],
 )
-def test_the_state_is_one_word(desk: Desk, changes: dict[str, object], word: str) -> None:
+def test_the_state_is_one_word(desk: Desk, changes: dict[str, Any], word: str) -> None:
     desk.write(report(bridge(**changes)))
     assert desk.run("status").stdout.splitlines()[1].split()[3] == word
 
@@ -233,6 +235,18 @@ def test_a_predecessor_that_is_kept_does_not_hide_its_successor(desk: Desk) -> N
     for listed in ([old, container(0)], [container(0), old]):
         desk.containers = listed
         assert desk.run("status").stdout.splitlines()[1].split()[1:4] == ["1/1", "<unknown>", "Unknown"]
+
+
+def test_a_predecessor_alone_stands_for_its_replica(desk: Desk) -> None:
+    desk.write(report(bridge(), writtenAt=ago(60)))
+    desk.containers = [container(0, id="old", name="plant-orders-0-old")]
+    assert desk.run("status").stdout.splitlines()[1].split()[1] == "1/1"
+
+
+def test_a_stopped_container_that_nobody_wants_is_no_fault(desk: Desk) -> None:
+    desk.write(report(bridge(), writtenAt=ago(60)))
+    desk.containers = [container(0), container(1, state="exited", health="", exitCode=0)]
+    assert desk.run("status").stdout.splitlines()[1].split()[3] == "Unknown"
 
 
 def test_a_damaged_report_is_told_and_the_engine_shown(desk: Desk) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def only(desired: Desired) -> ContainerSpec:
     return desired.specs[0]
 
 
-def avro_bridge(**spec: object) -> KafkaBridge:
+def avro_bridge(**spec: Any) -> KafkaBridge:
     topics = [{"name": "orders", "value": {"format": "avro", "schemaFile": "schema.avsc"}}]
     return bridge(topics=topics, **spec)
 

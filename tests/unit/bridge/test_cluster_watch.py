@@ -1,0 +1,67 @@
+"""A cluster's reachability: since when, why not, and what it said last."""
+
+from __future__ import annotations
+
+import pytest
+
+from kafka_bridge.cluster_watch import ClusterWatch
+from kafka_bridge.errors import TransientError
+
+
+class Probe:
+    """Answers, or raises."""
+
+    def __init__(self) -> None:
+        self.answer: tuple[str, int] | Exception = ("id", 1)
+
+    def __call__(self) -> tuple[str, int]:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def test_nothing_is_known_before_the_first_look() -> None:
+    watch = ClusterWatch("source", Probe())
+    assert (watch.status.reachable, watch.status.clusterId, watch.answer) == (None, None, None)
+
+
+def test_an_answer_is_kept_over_an_outage() -> None:
+    probe = Probe()
+    watch = ClusterWatch("source", probe)
+    watch.look()
+    assert (watch.status.reachable, watch.status.clusterId, watch.answer) == (True, "id", 1)
+    probe.answer = TransientError("Transport", "it is away")
+    watch.look()
+    assert (watch.status.reachable, watch.status.clusterId, watch.answer) == (False, "id", 1)
+    assert watch.status.message == "Transport: it is away"
+    probe.answer = ("id", 2)
+    watch.look()
+    assert (watch.status.reachable, watch.status.message, watch.answer) == (True, "", 2)
+
+
+def test_since_is_the_last_change_and_not_the_last_look() -> None:
+    probe = Probe()
+    watch = ClusterWatch("source", probe)
+    watch.look()
+    since = watch.status.since
+    watch.look()
+    assert watch.status.since == since
+    probe.answer = TransientError("Transport", "away")
+    watch.look()
+    gone = watch.status.since
+    assert gone > since
+    probe.answer = TransientError("TimedOut", "still away")
+    watch.look()
+    assert watch.status.since == gone
+    assert watch.status.message == "TimedOut: still away"
+
+
+@pytest.mark.parametrize("mistake", [RuntimeError("a mistake"), TimeoutError()])
+def test_a_mistake_is_an_outage_and_not_the_end_of_the_watch(mistake: Exception) -> None:
+    probe = Probe()
+    watch = ClusterWatch("source", probe)
+    watch.look()
+    probe.answer = mistake
+    watch.look()
+    assert watch.status.reachable is False
+    assert type(mistake).__name__ in watch.status.message
