@@ -25,7 +25,7 @@ from bridge_operator.engine import Engine, EngineError
 from bridge_operator.health_poller import HealthPoller, Sightings
 from bridge_operator.manifest_store import ManifestStore, schema_digests
 from bridge_operator.manifests import load_folder
-from bridge_operator.report import OperatorReport
+from bridge_operator.report import OperatorReport, StuckPass
 from bridge_operator.report_builder import manifest_problem
 from bridge_operator.settings import Settings
 from bridge_operator.state_files import StateFiles
@@ -189,7 +189,7 @@ class Daemon:
             problems=tuple(manifest_problem(problem) for problem in catalog.problems),
             bridges=tuple(self._controller.reports()),
             stuckPasses=tuple(
-                f"the pass over {name} has been running for {seconds:.0f} s"
+                StuckPass(bridge=name, seconds=round(seconds))
                 for name, seconds in sorted(self._queue.busy_for().items())
                 if seconds > deadline
             ),

@@ -94,6 +94,13 @@ class ManifestProblem(ReportModel):
     reason: str = "InvalidManifest"
 
 
+class StuckPass(ReportModel):
+    """A pass that takes longer than OPERATOR_PASS_DEADLINE_SECONDS: what is told of its bridge may be old."""
+
+    bridge: str
+    seconds: float
+
+
 class OperatorReport(ReportModel):
     """The whole picture. `writtenAt` is renewed every few seconds: an old one means that the operator is down."""
 
@@ -105,5 +112,4 @@ class OperatorReport(ReportModel):
     folderFault: str = ""
     problems: tuple[ManifestProblem, ...] = ()
     bridges: tuple[BridgeReport, ...] = ()
-    stuckPasses: tuple[str, ...] = ()
-    """Sentences about passes that take longer than they may: the operator is not well."""
+    stuckPasses: tuple[StuckPass, ...] = ()

@@ -56,6 +56,7 @@ class Running:
             removeGraceSeconds=0.5,
             resyncSeconds=3600,
             healthPollSeconds=0.2,
+            passDeadlineSeconds=1,
         )
         self.daemon = Daemon(settings, self.engine)
         self.thread = threading.Thread(target=self.daemon.run)
@@ -131,3 +132,16 @@ def test_it_ends_quickly_and_leaves_bridges_running(running: Running) -> None:
 def test_the_report_is_renewed_while_nothing_happens(running: Running) -> None:
     first = wait_until("a report", running.status, 10)["writtenAt"]
     wait_until("another one", lambda: running.status()["writtenAt"] != first, 10)
+
+
+def test_a_pass_that_hangs_is_told(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    goOn = threading.Event()
+    with monkeypatch.context() as patch:
+        patch.setattr(running.engine, "containers", lambda bridge=None: goOn.wait(60) and [])
+        running.write("orders.yaml", BRIDGE.replace("REPLICAS", "0"))
+        stuck = wait_until("the report to say so", lambda: running.status()["stuckPasses"], 20)
+    goOn.set()
+    assert [one["bridge"] for one in stuck] == ["orders"]
+    assert stuck[0]["seconds"] >= 1
+    wait_until("the report to say that it is over", lambda: not running.status()["stuckPasses"], 20)
+    wait_until("the edit to be acted on", lambda: running.containers() == [], 20)

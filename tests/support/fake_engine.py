@@ -94,7 +94,8 @@ class FakeEngine:
                 createdAt=one.createdAt,
                 endpoints={name: Endpoint(networkId, "10.0.0.1") for name, networkId in one.endpoints.items()},
             )
-            for one in self.byId.values()
+            # A copy: where a whole daemon runs, its threads and the test's come and go here.
+            for one in list(self.byId.values())
             if one.bridge and bridge in (None, one.bridge)
         ]
 

@@ -53,8 +53,9 @@ def health(
 def verdict(bridge: BridgeReport, picture: Picture) -> int:
     """0, 1 or 2 for one bridge."""
     ready = bridge.condition("Ready")
+    isStuck = bridge.name in {stuck.bridge for stuck in picture.stuckPasses}
     engineSilent = picture.seenBy == "Operator" and not picture.engineReachable
-    if ready is None or ready.status == "Unknown" or picture.seenBy == "Nobody" or engineSilent:
+    if ready is None or ready.status == "Unknown" or picture.seenBy == "Nobody" or engineSilent or isStuck:
         return EXIT_UNKNOWN
     return HEALTHY if ready.status == "True" or _rests_as_asked(bridge, ready.reason) else EXIT_NO
 

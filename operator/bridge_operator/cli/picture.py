@@ -9,7 +9,7 @@ from bridge_operator.cli.engine_view import bridges_of_engine, without_witness
 from bridge_operator.cli.tools import Tools
 from bridge_operator.cli.words import age, one_line
 from bridge_operator.engine import EngineError
-from bridge_operator.report import BridgeReport, Condition, ManifestProblem, OperatorReport, ReportModel
+from bridge_operator.report import BridgeReport, Condition, ManifestProblem, OperatorReport, ReportModel, StuckPass
 from bridge_operator.report_reader import ReportReading, read_report
 
 
@@ -26,6 +26,7 @@ class Picture(ReportModel):
     folderFault: str = ""
     warnings: tuple[str, ...] = ()
     problems: tuple[ManifestProblem, ...] = ()
+    stuckPasses: tuple[StuckPass, ...] = ()
     bridges: tuple[BridgeReport, ...] = ()
 
     def only(self, names: list[str]) -> Picture:
@@ -83,6 +84,10 @@ def _from_operator(report: OperatorReport) -> Picture:
     warnings = [] if report.engineReachable else [_engine_warning(report.engineMessage)]
     if report.folderFault:
         warnings.append(one_line(report.folderFault))
+    warnings += [
+        f"the operator's pass over {stuck.bridge} has been running for {age(stuck.seconds)}; what follows may be old"
+        for stuck in report.stuckPasses
+    ]
     warnings += [problem_text(problem) for problem in report.problems]
     return Picture(
         instance=report.instance,
@@ -92,6 +97,7 @@ def _from_operator(report: OperatorReport) -> Picture:
         folderFault=report.folderFault,
         warnings=tuple(warnings),
         problems=report.problems,
+        stuckPasses=report.stuckPasses,
         bridges=_by_name((*report.bridges, *_never_made(report))),
     )
 

@@ -67,6 +67,17 @@ def test_an_engine_that_does_not_answer_leaves_it_open(desk: Desk) -> None:
     assert done.exit_code == 2
 
 
+def test_a_pass_that_does_not_end_leaves_its_own_bridge_open(desk: Desk) -> None:
+    desk.write(report(bridge(), bridge("telemetry"), stuckPasses=({"bridge": "orders", "seconds": 130},)))
+    assert desk.run("health", "telemetry").exit_code == 0
+    done = desk.run("health")
+    assert done.stdout.startswith("orders: unknown")
+    assert done.stderr == (
+        "Warning: the operator's pass over orders has been running for 2m10s; what follows may be old\n"
+    )
+    assert done.exit_code == 2
+
+
 def test_a_wrong_manifest_of_a_running_bridge_is_a_warning(desk: Desk) -> None:
     desk.write(report(bridge(), problems=(problem(),)))
     done = desk.run("health")
