@@ -13,6 +13,8 @@ from kafka_bridge.errors import BridgeError
 from kafka_bridge.status import ClusterStatus
 
 PERIOD_SECONDS = 2.0
+# A client has been seen to get no answer for minutes after its broker was back, while others were served.
+RENEW_AFTER_FAILURES = 3
 
 Answer = TypeVar("Answer")
 
@@ -20,9 +22,11 @@ Answer = TypeVar("Answer")
 class ClusterWatch(Generic[Answer]):
     """A thread that calls `probe` each PERIOD_SECONDS. `probe` raises BridgeError where the cluster does not answer."""
 
-    def __init__(self, name: str, probe: Callable[[], tuple[str, Answer]]) -> None:
-        """`probe` gives the cluster's id and whatever else was asked for."""
+    def __init__(self, name: str, probe: Callable[[], tuple[str, Answer]], renew: Callable[[], None]) -> None:
+        """`probe` gives the cluster's id and whatever else was asked for; `renew` makes the client that it asks."""
         self._probe = probe
+        self._renew = renew
+        self._failures = 0
         self._status = ClusterStatus(name=name, since=datetime.now(UTC))
         self._answer: Answer | None = None
         self._stopping = threading.Event()
@@ -48,11 +52,18 @@ class ClusterWatch(Generic[Answer]):
         try:
             clusterId, self._answer = self._probe()
             self._note(True, clusterId, "")
+            self._failures = 0
         except BridgeError as error:
-            self._note(False, self._status.clusterId, f"{error.reason}: {error}")
+            self._fail(f"{error.reason}: {error}")
         except Exception as error:
             # A watch that died would show its last answer for ever.
-            self._note(False, self._status.clusterId, f"UnexpectedError: {type(error).__name__}: {error}")
+            self._fail(f"UnexpectedError: {type(error).__name__}: {error}")
+
+    def _fail(self, message: str) -> None:
+        self._note(False, self._status.clusterId, message)
+        self._failures += 1
+        if self._failures % RENEW_AFTER_FAILURES == 0:
+            self._renew()
 
     def _note(self, reachable: bool, clusterId: str | None, message: str) -> None:
         before = self._status

@@ -264,8 +264,12 @@ class ClusterAdmin:
     """Questions to a cluster, and the few changes that a bridge makes at its target."""
 
     def __init__(self, settings: Settings) -> None:
-        clientConfig: dict[str, Any] = {**settings, "error_cb": _ErrorLog(str(settings["client.id"]))}
-        self._admin = AdminClient(clientConfig)
+        self._config: dict[str, Any] = {**settings, "error_cb": _ErrorLog(str(settings["client.id"]))}
+        self._admin = AdminClient(self._config)
+
+    def renew(self) -> None:
+        """Go on with a new client; calls under way in other threads end with the old one."""
+        self._admin = AdminClient(self._config)
 
     def cluster_id(self) -> str:
         description = self._answer(

@@ -61,8 +61,10 @@ class Supervisor:
         self._clientId = f"{config.instance}-{config.bridge}-{config.ordinal}"
         self._sourceAdmin = ClusterAdmin(client_settings.admin(config.source, self._clientId))
         self._targetAdmin = ClusterAdmin(client_settings.admin(config.target, self._clientId))
-        self._source: ClusterWatch[Topology] = ClusterWatch(config.source.name, self._ask_source)
-        self._target: ClusterWatch[None] = ClusterWatch(config.target.name, self._ask_target)
+        self._source: ClusterWatch[Topology] = ClusterWatch(
+            config.source.name, self._ask_source, self._sourceAdmin.renew
+        )
+        self._target: ClusterWatch[None] = ClusterWatch(config.target.name, self._ask_target, self._targetAdmin.renew)
         self._topicNames = {topic.name: topic.targetName for topic in config.topics}
         self._topology: Topology = {}
         self._lanes: dict[int, tuple[Lane, threading.Thread]] = {}

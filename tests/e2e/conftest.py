@@ -78,9 +78,14 @@ def settled(stack: Stack) -> None:
 
 
 def is_settled(stack: Stack) -> bool:
-    """One replica, up to date and ready."""
+    """One replica, up to date and ready, and no container besides it."""
     status = stack.status()
-    return not status["problems"] and [
-        (bridge["name"], bridge["replicas"], bridge["updatedReplicas"], bridge["readyReplicas"])
-        for bridge in status["bridges"]
-    ] == [(BRIDGE, 1, 1, 1)]
+    return (
+        not status["problems"]
+        and set(stack.bridges()) == {f"{stack.instance}-{BRIDGE}-0"}
+        and [
+            (bridge["name"], bridge["replicas"], bridge["updatedReplicas"], bridge["readyReplicas"])
+            for bridge in status["bridges"]
+        ]
+        == [(BRIDGE, 1, 1, 1)]
+    )

@@ -34,7 +34,9 @@ def test_the_probe_itself_connects_where_it_may(stack: Stack, broker: str) -> No
 @pytest.mark.parametrize(("broker", "other"), PAIRS)
 def test_brokers_cannot_reach_each_other(stack: Stack, broker: str, other: str) -> None:
     assert "unreachable" in connect(stack, broker, address(stack, other), 9093)
-    assert "not known" in connect(stack, broker, other, 9093)
+    # Which of the two it is depends on whether the engine could ask a resolver of the machine.
+    said = connect(stack, broker, other, 9093)
+    assert "not known" in said or "failure in name resolution" in said
 
 
 @pytest.mark.parametrize("broker", BROKERS)
@@ -62,7 +64,7 @@ def test_nothing_is_published_beyond_this_machine(stack: Stack) -> None:
     published = [
         (name, binding["HostIp"])
         for name in stack.running_containers()
-        for bindings in stack.facts(name)["HostConfig"]["PortBindings"].values()
+        for bindings in (stack.facts(name)["HostConfig"]["PortBindings"] or {}).values()
         for binding in bindings or []
     ]
 

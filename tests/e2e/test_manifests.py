@@ -76,7 +76,7 @@ def test_a_wrong_manifest_is_told_and_changes_nothing(stack: Stack, flow: Flow, 
     manifests.edit(ORDERS, "replicas: 1", "replicas: many")
     wait_until("the mistake is seen", lambda: stack.status()["problems"], 60)
 
-    place = f"{ORDERS}:{line}:13: spec.replicas: found many, expected a whole number"
+    place = f"{ORDERS}:{line}:13: spec.replicas: found 'many', expected a whole number"
     assert place in stack.script("bridgectl", "validate", wanted=1).stdout
     assert place in stack.script("bridgectl", "validate", str(manifests.folder), wanted=1).stdout
     assert f"{ORDERS}:{line}:13" in stack.script("bridgectl", "status").stderr

@@ -19,10 +19,12 @@ from confluent_kafka.admin import AdminClient
 
 said = []
 settings = json.loads(sys.argv[1]) | {"error_cb": lambda error: said.append(error.str()), "log_level": 0}
+client = AdminClient(settings)
 try:
-    AdminClient(settings).list_topics(timeout=4)
+    client.list_topics(timeout=4)
     print("answered")
 except KafkaException as failure:
+    client.poll(1)
     print("refused", *said)
 """
 

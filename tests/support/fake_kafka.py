@@ -320,6 +320,9 @@ class FakeAdmin:
         self.hidden: set[str] = set()
         """Topics that exist and that the broker asked has not heard of yet."""
 
+    def renew(self) -> None:
+        pass
+
     def topics(self, names: list[str]) -> dict[str, TopicFacts]:
         return {name: self.facts[name] for name in names if name in self.facts and name not in self.hidden}
 

@@ -20,14 +20,18 @@ class Probe:
         return self.answer
 
 
+def never() -> None:
+    raise AssertionError("the client is not to be renewed")
+
+
 def test_nothing_is_known_before_the_first_look() -> None:
-    watch = ClusterWatch("source", Probe())
+    watch = ClusterWatch("source", Probe(), never)
     assert (watch.status.reachable, watch.status.clusterId, watch.answer) == (None, None, None)
 
 
 def test_an_answer_is_kept_over_an_outage() -> None:
     probe = Probe()
-    watch = ClusterWatch("source", probe)
+    watch = ClusterWatch("source", probe, never)
     watch.look()
     assert (watch.status.reachable, watch.status.clusterId, watch.answer) == (True, "id", 1)
     probe.answer = TransientError("Transport", "it is away")
@@ -41,7 +45,7 @@ def test_an_answer_is_kept_over_an_outage() -> None:
 
 def test_since_is_the_last_change_and_not_the_last_look() -> None:
     probe = Probe()
-    watch = ClusterWatch("source", probe)
+    watch = ClusterWatch("source", probe, never)
     watch.look()
     since = watch.status.since
     watch.look()
@@ -59,9 +63,28 @@ def test_since_is_the_last_change_and_not_the_last_look() -> None:
 @pytest.mark.parametrize("mistake", [RuntimeError("a mistake"), TimeoutError()])
 def test_a_mistake_is_an_outage_and_not_the_end_of_the_watch(mistake: Exception) -> None:
     probe = Probe()
-    watch = ClusterWatch("source", probe)
+    watch = ClusterWatch("source", probe, never)
     watch.look()
     probe.answer = mistake
     watch.look()
     assert watch.status.reachable is False
     assert type(mistake).__name__ in watch.status.message
+
+
+def test_a_client_that_gets_no_answer_is_renewed_now_and_then() -> None:
+    probe = Probe()
+    renewals: list[None] = []
+    watch = ClusterWatch("source", probe, lambda: renewals.append(None))
+
+    def renewals_after(looks: int) -> int:
+        for _ in range(looks):
+            watch.look()
+        return len(renewals)
+
+    probe.answer = TransientError("TimedOut", "no answer")
+    assert [renewals_after(2), renewals_after(1), renewals_after(2), renewals_after(1)] == [0, 1, 1, 2]
+    renewals_after(1)
+    probe.answer = ("id", 1)
+    watch.look()
+    probe.answer = TransientError("TimedOut", "no answer")
+    assert [renewals_after(2), renewals_after(1)] == [2, 3]

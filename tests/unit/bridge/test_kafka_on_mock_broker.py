@@ -60,3 +60,11 @@ def test_offsets_are_asked_for(address: str) -> None:
     assert admin.earliest([("empty", 0)]) == {("empty", 0): 0}
     assert admin.high_watermarks([("empty", 0)]) == admin.last_stable([("empty", 0)]) == {("empty", 0): 0}
     assert admin.earliest([]) == {}
+
+
+def test_a_renewed_admin_answers(address: str) -> None:
+    admin = ClusterAdmin({"bootstrap.servers": address, "client.id": "test", "log_level": 0})
+    before = admin._admin
+    admin.renew()
+    assert admin._admin is not before
+    assert admin.earliest([("empty", 0)]) == {("empty", 0): 0}
