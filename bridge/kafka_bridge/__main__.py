@@ -19,7 +19,7 @@ from kafka_bridge.web import build_app, serve
 CONFIG_EXIT_CODE = 2
 LOG_FORMAT = (
     "<green>{time:YYYY-MM-DDTHH:mm:ss.SSSZ}</green> <level>{level: <8}</level> "
-    "bridge={extra[bridge]} ordinal={extra[ordinal]} lane={extra[lane]} {message}"
+    "bridge={extra[bridge]} ordinal={extra[ordinal]} lane={extra[lane]} transaction={extra[transaction]} {message}"
 )
 
 
@@ -40,14 +40,16 @@ def read_config(text: str | None) -> BridgeConfig:
 def main() -> int:
     config = read_config(os.environ.get(CONFIG_VARIABLE))
     logger.remove()
-    logger.configure(extra={"bridge": config.bridge, "ordinal": config.ordinal, "lane": "-"})
+    logger.configure(extra={"bridge": config.bridge, "ordinal": config.ordinal, "lane": "-", "transaction": "-"})
     logger.add(sys.stderr, level=config.logLevel, format=LOG_FORMAT, backtrace=False, diagnose=False)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
 
     registry = CollectorRegistry()
-    supervisor = Supervisor(config, LatencyHistogram(registry))
+    latency = LatencyHistogram()
+    supervisor = Supervisor(config, latency)
+    registry.register(latency)
     registry.register(StatusCollector(supervisor.status))
     endServing = serve(build_app(supervisor.status, supervisor.is_alive, registry), config.healthPort)
     supervisor.start()

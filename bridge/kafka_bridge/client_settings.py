@@ -19,6 +19,8 @@ TRANSACTION_TIMEOUT_MS = 60_000
 # All of a replica's lanes share one process: per lane, this much waits in a queue at most.
 CONSUMER_QUEUE_KB = 4_096
 PRODUCER_QUEUE_KB = 16_384
+# As many records as the target's default of max.message.bytes takes in one batch, less what frames them.
+BATCH_BYTES = 1_000_000
 # Above any sensible max.message.bytes: which record is too large is for the target's broker to say.
 LARGEST_MESSAGE_BYTES = 16 * 1024 * 1024
 
@@ -48,12 +50,12 @@ def connection(cluster: ClusterConfig, clientId: str) -> Settings:
     }
 
 
-def producer(cluster: ClusterConfig, clientId: str, transactionalId: str) -> Settings:
+def producer(cluster: ClusterConfig, clientId: str, transactionalId: str, batchBytes: int = BATCH_BYTES) -> Settings:
     """A transactional producer. Idempotence, acks and ordering follow from `transactional.id`."""
     return {
         # A batch fills while the loop runs; 5 ms is far below the commit interval.
         "linger.ms": 5,
-        "batch.size": 1_000_000,
+        "batch.size": batchBytes,
         "compression.type": "lz4",
         "queue.buffering.max.messages": 100_000,
         "queue.buffering.max.kbytes": PRODUCER_QUEUE_KB,

@@ -12,15 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from kafka_bridge.errors import TerminalError
-from kafka_bridge.kafka import Partition
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a partition has come: the next offset to copy and the leader epoch of the last record."""
-
-    offset: int
-    leaderEpoch: int | None = None
+from kafka_bridge.kafka import Partition, Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +20,13 @@ class CopyStep:
     """What one step did.
 
     `progress` holds partitions from which records went into the transaction. `ends` holds partitions found dry, with
-    the offset of their end. `failure` ends the lane after what was copied before it has been committed.
+    the offset of their end. `timestamps` are those of the records, in milliseconds. `failure` ends the lane after
+    what was copied before it has been committed.
     """
 
     records: int = 0
     bytes: int = 0
+    deadLetters: int = 0
     progress: Mapping[Partition, Progress] = field(default_factory=dict)
     ends: Mapping[Partition, int] = field(default_factory=dict)
     timestamps: tuple[int, ...] = ()
@@ -48,11 +42,17 @@ class Transaction(Protocol):
 class Copier(Protocol):
     """Moves records of assigned partitions. Errors leave through `kafka_bridge.errors`."""
 
-    def assign(self, offsets: Mapping[Partition, int]) -> None:
+    def assign(self, places: Mapping[Partition, Progress]) -> None:
         """Go on from these offsets, forgetting everything fetched before."""
 
-    def step(self, transaction: Transaction, timeoutSeconds: float) -> CopyStep:
-        """Move what is there, waiting up to `timeoutSeconds` for the first record."""
+    def step(self, transaction: Transaction, timeoutSeconds: float, limit: int) -> CopyStep:
+        """Move what is there, `limit` records at most, waiting up to `timeoutSeconds` for the first one.
+
+        A lane lowers the limit to find the record that its target refuses; at 1 a step moves one record, no more.
+        """
+
+    def refuse(self, partition: Partition, offset: int, why: str) -> None:
+        """The target does not take this record: from now on it is one that failed its check."""
 
     def end_offset(self, partition: Partition) -> int | None:
         """The partition's end as last seen, None before anything was fetched."""

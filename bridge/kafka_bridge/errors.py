@@ -3,6 +3,8 @@
     BridgeError
     ├── TransientError      the other side does not answer: back off, then go through the start-up order again
     │   └── AbortNeeded     the open transaction is lost, the producer is not: abort, go back to the stored positions
+    │       └── RecordRefused   the target does not take one of its records: find out which
+    │           └── OversizedRecord   the one just handed over: that is which
     ├── FencedError         another process has taken the lane over: stop it here for good
     └── TerminalError       a named reason that no retry can mend: stop the lane and say why
         └── InvalidRecord   a record is not what its topic promises
@@ -27,6 +29,14 @@ class TransientError(BridgeError):
 
 class AbortNeeded(TransientError):
     """The transaction has to be aborted; the producer can be used again."""
+
+
+class RecordRefused(AbortNeeded):
+    """The target refuses a record of the transaction, whichever it is, and will refuse it again."""
+
+
+class OversizedRecord(RecordRefused):
+    """The very record that was to be sent is too large to be sent to anybody."""
 
 
 class FencedError(BridgeError):

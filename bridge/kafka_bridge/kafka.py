@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from confluent_kafka import (
     Consumer,
@@ -25,6 +25,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, without saying so to type checkers
     AdminClient,
     ConfigResource,
+    ConfigSource,
     NewPartitions,
     NewTopic,
     OffsetSpec,
@@ -33,7 +34,17 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, w
 from loguru import logger
 
 from kafka_bridge.client_settings import Settings
-from kafka_bridge.errors import AbortNeeded, BridgeError, FencedError, TerminalError, TransientError
+from kafka_bridge.errors import (
+    AbortNeeded,
+    BridgeError,
+    FencedError,
+    OversizedRecord,
+    RecordRefused,
+    TerminalError,
+    TransientError,
+)
+from kafka_bridge.resume import WAYS_OUT, Where
+from kafka_bridge.topic_config import point_in_time
 
 Partition = tuple[str, int]
 Headers = list[tuple[str, str | bytes | None]]
@@ -46,8 +57,10 @@ CALL_BOUND_SECONDS = 60.0
 # Nothing more comes from a broker that was asked for metadata after so long.
 REQUEST_SECONDS = 5.0
 
-# A source that answers like this has lost the offset: deleted by retention, truncated, or another topic by now.
-_OFFSET_LOST = {KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET, KafkaError._LOG_TRUNCATION}
+# A source that answers like this has lost the offset: deleted by retention, or never reached.
+_OFFSET_LOST = {KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET}
+# It has the offset, and another history before it: an election lost records that have been copied.
+_TRUNCATED = {KafkaError._LOG_TRUNCATION}
 # The target refuses the record itself, and will refuse it again.
 _RECORD_REFUSED = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_RECORD}
 # What produce() answers once the producer is in a failed state: the error that put it there is told by other calls.
@@ -77,6 +90,14 @@ class SourceRecord(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a partition has come: the next offset to copy and the leader epoch of the last record."""
+
+    offset: int
+    leaderEpoch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """One poll: records in order per partition, and for partitions that ran dry the offset of their end."""
 
@@ -90,6 +111,13 @@ class TopicFacts:
 
     topicId: str
     partitions: int
+
+
+class ConfigValue(NamedTuple):
+    """A topic's setting; `isOwn` where it was made for this topic, not inherited from the broker."""
+
+    value: str
+    isOwn: bool
 
 
 def _error_of(failure: KafkaException) -> KafkaError:
@@ -108,9 +136,11 @@ def classify(error: KafkaError, doing: str) -> BridgeError:
     if error.code() in _FENCED:
         return FencedError("Fenced", message)
     if error.code() in _OFFSET_LOST:
-        return TerminalError("SourceOffsetOutOfRange", message)
+        return TerminalError("SourceOffsetOutOfRange", f"{message}: {WAYS_OUT}")
+    if error.code() in _TRUNCATED:
+        return TerminalError("SourceTruncated", f"{message}: {WAYS_OUT}")
     if error.code() in _RECORD_REFUSED:
-        return TerminalError("RecordRefused", message)
+        return RecordRefused(_reason_of(error), message)
     if error.txn_requires_abort() and not error.fatal():
         return AbortNeeded(_reason_of(error), message)
     return TransientError(_reason_of(error), message)
@@ -196,6 +226,9 @@ class TransactionalProducer:
                 error = _error_of(failure)
                 if error.code() in _FAILED_BEFORE:
                     self.begin()
+                if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                    size = len(key or b"") + len(value or b"")
+                    raise OversizedRecord(_reason_of(error), f"{size} bytes of key and value are too many") from failure
                 raise classify(error, f"produce to {topic}-{partition}") from failure
 
     def serve(self) -> None:
@@ -223,8 +256,16 @@ class AssignedConsumer:
     def __init__(self, settings: Settings) -> None:
         self._consumer = Consumer({**settings, "error_cb": _ErrorLog(str(settings["client.id"]))})
 
-    def assign(self, offsets: Mapping[Partition, int]) -> None:
-        self._consumer.assign([TopicPartition(topic, partition, at) for (topic, partition), at in offsets.items()])
+    def assign(self, places: Mapping[Partition, Progress]) -> None:
+        """Read from these offsets on; a leader epoch lets the broker tell that its history has changed before it."""
+        self._consumer.assign(
+            [
+                TopicPartition(topic, partition, at.offset)
+                if at.leaderEpoch is None
+                else TopicPartition(topic, partition, at.offset, leader_epoch=at.leaderEpoch)
+                for (topic, partition), at in places.items()
+            ]
+        )
 
     def poll(self, limit: int, timeoutSeconds: float) -> Batch:
         """Up to `limit` records. Raises TerminalError where an offset is lost, TransientError otherwise."""
@@ -245,7 +286,7 @@ class AssignedConsumer:
             if error.code() == KafkaError._PARTITION_EOF:
                 if partition is not None and offset is not None:
                     ends[topic, partition] = offset
-            elif error.code() in _OFFSET_LOST:
+            elif error.code() in _OFFSET_LOST | _TRUNCATED:
                 raise classify(error, f"reading {topic}-{partition} at offset {offset}")
             elif error.fatal() or not error.retriable():
                 raise TransientError(_reason_of(error), f"reading {topic}-{partition}: {error.str()}")
@@ -295,15 +336,34 @@ class ClusterAdmin:
             found[name] = TopicFacts(str(description.topic_id), len(description.partitions))
         return found
 
-    def topic_configs(self, topic: str) -> dict[str, str]:
-        resource = ConfigResource(ResourceType.TOPIC, topic)
-        futures = self._admin.describe_configs([resource], request_timeout=REQUEST_SECONDS)
-        entries = self._answer(futures[resource], f"describe the configuration of topic {topic}")
-        return {name: str(entry.value) for name, entry in entries.items()}
+    def topic_names(self) -> list[str]:
+        """All topics that this client may see."""
+        try:
+            return list(self._admin.list_topics(timeout=REQUEST_SECONDS).topics)
+        except KafkaException as failure:
+            raise classify(_error_of(failure), "list the topics") from failure
 
-    def create_topic(self, topic: str, partitions: int, configs: Mapping[str, str]) -> bool:
-        """True where it was created, False where it was there. The broker's default replication applies."""
-        new = NewTopic(topic, num_partitions=partitions, replication_factor=-1, config=dict(configs))
+    def topic_configs(self, topics: Iterable[str]) -> dict[str, dict[str, ConfigValue]]:
+        """The settings that hold for each topic, wherever they come from."""
+        resources = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
+        if not resources:
+            return {}
+        own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+        found: dict[str, dict[str, ConfigValue]] = {}
+        for resource, future in self._admin.describe_configs(resources, request_timeout=REQUEST_SECONDS).items():
+            entries = self._answer(future, f"describe the configuration of topic {resource.name}")
+            found[resource.name] = {
+                name: ConfigValue(str(entry.value), entry.source == own) for name, entry in entries.items()
+            }
+        return found
+
+    def create_topic(
+        self, topic: str, partitions: int, configs: Mapping[str, str], replicationFactor: int | None = None
+    ) -> bool:
+        """True where it was created, False where it was there. None: the broker's default replication."""
+        new = NewTopic(
+            topic, num_partitions=partitions, replication_factor=replicationFactor or -1, config=dict(configs)
+        )
         future = self._admin.create_topics([new], request_timeout=REQUEST_SECONDS)[topic]
         return self._changes(future, f"create topic {topic}", KafkaError.TOPIC_ALREADY_EXISTS)
 
@@ -320,6 +380,33 @@ class ClusterAdmin:
 
     def last_stable(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         return self._offsets(partitions, _LATEST, IsolationLevel.READ_COMMITTED)
+
+    def resolve(self, wheres: Mapping[Partition, Where]) -> dict[Partition, int]:
+        """The offsets of places given as an offset, as earliest or latest, or as a time.
+
+        A time is the first record of that time on; where there is none yet, it is the end. TerminalError
+        OffsetNotThere for an offset that the partition does not have.
+        """
+        first, last = self.earliest(wheres), self.last_stable(wheres)
+        resolved: dict[Partition, int] = {}
+        for place, where in wheres.items():
+            if where == "earliest":
+                resolved[place] = first[place]
+            elif where == "latest":
+                resolved[place] = last[place]
+            elif isinstance(where, str):
+                moment = point_in_time(where)
+                assert moment is not None, "the configuration has been checked"
+                found = self._offsets([place], OffsetSpec.for_timestamp(moment), IsolationLevel.READ_COMMITTED)[place]
+                resolved[place] = found if found >= 0 else last[place]
+            elif first[place] <= where <= last[place]:
+                resolved[place] = where
+            else:
+                raise TerminalError(
+                    "OffsetNotThere",
+                    f"offset {where} of {place[0]}-{place[1]}, expected one from {first[place]} to {last[place]}",
+                )
+        return resolved
 
     def _offsets(self, partitions: Iterable[Partition], spec: Any, isolation: Any) -> dict[Partition, int]:
         asked = {TopicPartition(topic, partition): spec for topic, partition in partitions}

@@ -1,7 +1,7 @@
 """A lane: one thread that copies its source partitions, exactly once.
 
-It starts in this order, each time: fence and settle (init_transactions), read its positions, go on from there. Then
-it copies in transactions that carry the new positions along with the records. What to do about an error is decided
+It starts in this order, each time: fence and settle (init_transactions), read its memory, go on from there (`resume`).
+Then it copies in transactions that carry the new positions along with the records. What to do about an error is decided
 by its class alone (`errors`); nothing is ever assumed about a commit that failed: the positions tell.
 """
 
@@ -9,18 +9,27 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
 from loguru import logger
 
-from kafka_bridge.copier import Copier, CopyStep, Progress
-from kafka_bridge.errors import AbortNeeded, FencedError, TerminalError, TransientError
-from kafka_bridge.kafka import Headers, Heartbeat, Partition
-from kafka_bridge.positions import Position, encode_key, encode_value
+from kafka_bridge.copier import Copier, CopyStep
+from kafka_bridge.errors import AbortNeeded, FencedError, RecordRefused, TerminalError, TransientError
+from kafka_bridge.kafka import Headers, Heartbeat, Partition, Progress
+from kafka_bridge.positions import (
+    LaneMemory,
+    Position,
+    encode_key,
+    encode_lane_key,
+    encode_lane_record,
+    encode_value,
+)
+from kafka_bridge.resume import Where, plan_resume
 from kafka_bridge.status import Counters, LaneState, LaneStatus, PartitionStatus
+from kafka_bridge.topic_config import Rewind
 
 # Between tries while a cluster is away: soon enough that the flow is back within seconds.
 RETRY_FIRST_SECONDS, RETRY_MAX_SECONDS = 0.5, 4.0
@@ -30,6 +39,12 @@ IDLE_SECONDS = 0.5
 STOP_SECONDS = 5.0
 # A source that keeps running dry is not followed by a commit more often than this part of the commit interval.
 DRY_PART = 8
+# Records to move in one step: enough that a call is shared by many, few enough to stay responsive.
+STEP_LIMIT = 2_000
+# A record that the target refuses takes its whole transaction along. It is looked for in transactions of ever fewer
+# records, by this factor each time, and given up after so many of them that went well.
+ISOLATE_FACTOR = 8
+ISOLATE_COMMITS = 16
 
 
 class LaneProducer(Protocol):
@@ -57,15 +72,18 @@ class LaneParts:
     """What a lane is given: its identity, and how it gets its clients. All callables may raise `errors`."""
 
     lane: int
+    lanes: int
     sourceClusterId: str
     positionsTopic: str
     commitIntervalSeconds: float
+    startFrom: str
+    rewinds: Sequence[Rewind]
     partitions: Callable[[], Mapping[Partition, str]]
     """The source partitions of this lane, each with its topic's id."""
     makeProducer: Callable[[Heartbeat], LaneProducer]
     makeCopier: Callable[[LaneProducer], Copier]
-    readPositions: Callable[[Heartbeat], dict[Partition, Position]]
-    earliestOffsets: Callable[[list[Partition]], dict[Partition, int]]
+    readMemory: Callable[[Heartbeat], LaneMemory]
+    resolveOffsets: Callable[[Mapping[Partition, Where]], dict[Partition, int]]
     observeLatency: Callable[[tuple[int, ...], float], None] = lambda timestamps, now: None
     """Called after a commit with the source timestamps (ms) of its records and the time (s)."""
     clock: Callable[[], float] = time.monotonic
@@ -80,6 +98,7 @@ class _Open:
     progress: dict[Partition, Progress] = field(default_factory=dict)
     records: int = 0
     bytes: int = 0
+    deadLetters: int = 0
     timestamps: list[int] = field(default_factory=list)
 
 
@@ -89,6 +108,10 @@ class Lane:
     def __init__(self, parts: LaneParts) -> None:
         self._parts = parts
         self._log = logger.bind(lane=parts.lane)
+        self._transactions = 0
+        self._limit = STEP_LIMIT
+        self._limitedCommits = 0
+        self._refused: set[tuple[Partition, int]] = set()
         self._stopping = threading.Event()
         self._stopDeadline = float("inf")
         self._reassign = threading.Event()
@@ -164,7 +187,8 @@ class Lane:
                 self._count(fences=1)
                 self._become("Fenced", error.reason, str(error))
                 return
-            except TerminalError as error:
+            except (TerminalError, RecordRefused) as error:
+                # A refusal comes here only from what the lane stores of itself.
                 self._become("Failed", error.reason, str(error))
                 return
             except TransientError as error:
@@ -191,32 +215,30 @@ class Lane:
         self._become("Copying")
 
     def _resume(self) -> None:
-        """Go on from the stored positions; a partition without one begins, and says so, before its first record."""
-        wanted = self._parts.partitions()
-        stored = self._parts.readPositions(self._beat)
-        for (topic, partition), topicId in wanted.items():
-            known = stored.get((topic, partition))
-            if known is not None and known.topicId != topicId:
-                raise TerminalError(
-                    "SourceTopicRecreated",
-                    f"{topic}-{partition} was copied to offset {known.offset} of topic id {known.topicId}, "
-                    f"the source now has topic id {topicId}",
-                )
-        fresh = sorted(wanted.keys() - stored.keys())
-        self._stored = {partition: stored[partition] for partition in wanted if partition in stored}
-        if fresh:
-            offsets = self._parts.earliestOffsets(fresh)
-            self._ensure_open()
-            assert self._open is not None
-            self._stored |= {partition: Position(offsets[partition], wanted[partition]) for partition in fresh}
-            self._open.progress |= {partition: Progress(offsets[partition]) for partition in fresh}
+        """Go on from what is stored; whatever is new is stored, and so agreed on, before its first record."""
+        parts = self._parts
+        topicIds = parts.partitions()
+        resume = plan_resume(parts.readMemory(self._beat), topicIds, parts.lanes, parts.startFrom, parts.rewinds)
+        offsets = parts.resolveOffsets(resume.asked) if resume.asked else {}
+        begun = {partition: Position(offset, topicIds[partition]) for partition, offset in offsets.items()}
+        self._stored = {**resume.known, **begun}
         # Whatever was reached before and not stored has not been copied: it must be forgotten before a commit.
         self._reached = {partition: position.offset for partition, position in self._stored.items()}
         self._dry = set()
         self._ends = {}
-        self._commit()
-        self._the_copier().assign(dict(self._reached))
-        self._log.info("copying {} partitions", len(wanted))
+        if begun or resume.record is not None:
+            opened = self._ensure_open()
+            opened.progress |= {partition: Progress(offset) for partition, offset in offsets.items()}
+            if resume.record is not None:
+                record = encode_lane_record(resume.record)
+                self._the_producer().send(parts.positionsTopic, parts.lane, encode_lane_key(parts.lane), record)
+            self._commit()
+        self._the_copier().assign(
+            {partition: Progress(one.offset, one.leaderEpoch) for partition, one in self._stored.items()}
+        )
+        for (topic, partition), offset in sorted(offsets.items()):
+            self._log.info("{}-{} begins at offset {}", topic, partition, offset)
+        self._log.info("copying {} partitions", len(topicIds))
 
     def _copy(self) -> None:
         committedAtAbort = -1
@@ -226,14 +248,16 @@ class Lane:
                 self._commit()
                 return
             try:
-                step = self._the_copier().step(self, self._wait_seconds())
+                step = self._the_copier().step(self, self._wait_seconds(), self._limit)
                 self._take(step)
                 if self._is_due() or step.failure is not None:
                     self._commit()
                 self._the_producer().serve()
                 self._note_ends()
             except AbortNeeded as error:
-                if committedAtAbort == self._counters.transactionsCommitted:
+                if isinstance(error, RecordRefused):
+                    self._isolate(error)
+                elif committedAtAbort == self._counters.transactionsCommitted:
                     # Nothing was committed since the last abort: from here on with a pause, for all to see.
                     raise
                 self._log.warning("aborting the transaction: {}", error)
@@ -249,10 +273,30 @@ class Lane:
         """Open a transaction unless one is open (called by the copier before its first record)."""
         self._ensure_open()
 
-    def _ensure_open(self) -> None:
+    def _ensure_open(self) -> _Open:
         if self._open is None:
             self._the_producer().begin()
             self._open = _Open(self._parts.clock())
+            self._transactions += 1
+            self._log = logger.bind(lane=self._parts.lane, transaction=self._transactions)
+        return self._open
+
+    def _isolate(self, error: RecordRefused) -> None:
+        """Come closer to the record that the target refuses; where it stood alone, tell the copier which it is."""
+        lost = self._open or _Open(0.0)
+        if self._limit == 1 and lost.records == 0:
+            raise error
+        if self._limit > 1:
+            self._limit = max(1, min(self._limit, lost.records or self._limit) // ISOLATE_FACTOR)
+            self._limitedCommits = 0
+            return
+        [(partition, progress)] = lost.progress.items()
+        refused = (partition, progress.offset - 1)
+        if refused in self._refused:
+            raise TerminalError(error.reason, f"{partition[0]}-{partition[1]} at offset {refused[1]}: {error}")
+        self._refused.add(refused)
+        self._the_copier().refuse(*refused, f"the target refuses it: {error}")
+        self._limit = STEP_LIMIT
 
     def _take(self, step: CopyStep) -> None:
         for partition, progress in step.progress.items():
@@ -266,6 +310,7 @@ class Lane:
             self._open.progress |= step.progress
             self._open.records += step.records
             self._open.bytes += step.bytes
+            self._open.deadLetters += step.deadLetters
             self._open.timestamps += step.timestamps
 
     def _note_ends(self) -> None:
@@ -282,6 +327,8 @@ class Lane:
     def _is_due(self) -> bool:
         if self._open is None:
             return False
+        if self._limit < STEP_LIMIT and self._open.records:
+            return True
         now = self._parts.clock()
         interval = self._parts.commitIntervalSeconds
         isDry = self._dry.issuperset(self._stored)
@@ -325,7 +372,12 @@ class Lane:
         self._stored |= positions
         now = datetime.now(UTC)
         self._lastProgress |= dict.fromkeys(positions, now)
-        self._count(records=done.records, bytes=done.bytes, transactionsCommitted=1)
+        self._count(records=done.records, bytes=done.bytes, deadLetters=done.deadLetters, transactionsCommitted=1)
+        self._log.debug("committed {} records", done.records)
+        if self._limit < STEP_LIMIT:
+            self._limitedCommits += 1
+            if self._limitedCommits > ISOLATE_COMMITS:
+                self._limit = STEP_LIMIT
         self._parts.observeLatency(tuple(done.timestamps), self._parts.wallClock())
 
     def _abort(self) -> None:

@@ -1,14 +1,14 @@
-"""Reads a lane's positions back, to the very end of what was committed."""
+"""Reads a lane's memory back, to the very end of what was committed."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from kafka_bridge.errors import TerminalError, TransientError
-from kafka_bridge.kafka import Batch, Heartbeat, Partition
-from kafka_bridge.positions import Position, decode
+from kafka_bridge.kafka import Batch, Heartbeat, Partition, Progress
+from kafka_bridge.positions import LaneMemory, MemoryReader
 
 # How long an unfinished transaction may hide the end: the coordinator settles it within its transaction time-out.
 SETTLE_SECONDS = 90.0
@@ -25,14 +25,14 @@ class OffsetAdmin(Protocol):
 class PositionsConsumer(Protocol):
     """What this module needs of `kafka.AssignedConsumer`."""
 
-    def assign(self, offsets: dict[Partition, int]) -> None: ...
+    def assign(self, places: Mapping[Partition, Progress]) -> None: ...
     def poll(self, limit: int, timeoutSeconds: float) -> Batch: ...
 
 
-def read_positions(
+def read_memory(
     admin: OffsetAdmin, consumer: PositionsConsumer, partition: Partition, sourceClusterId: str, heartbeat: Heartbeat
-) -> dict[Partition, Position]:
-    """The last committed position of each source partition in one lane's partition of the positions topic.
+) -> LaneMemory:
+    """What was last committed to one lane's partition of the positions topic.
 
     The end is asked for read_uncommitted, and the last stable offset awaited there: markers of a transaction that
     was just settled may come a moment late, and a reader that stopped before them would go back too far.
@@ -45,10 +45,10 @@ def read_positions(
             raise TransientError("PositionsUnsettled", f"a transaction in {partition[0]}-{partition[1]} is still open")
         time.sleep(0.1)
     start = admin.earliest([partition])[partition]
-    positions: dict[Partition, Position] = {}
+    reader = MemoryReader(sourceClusterId)
     if start >= end:
-        return positions
-    consumer.assign({partition: start})
+        return reader.memory()
+    consumer.assign({partition: Progress(start)})
     reached = start
     while reached < end:
         heartbeat()
@@ -58,10 +58,8 @@ def read_positions(
         for record in batch.records:
             reached = max(reached, int(record.offset() or 0) + 1)
             try:
-                (clusterId, topic, number), position = decode(record.key(), record.value())
+                reader.take(record.key(), record.value())
             except ValueError as error:
                 raise TerminalError("PositionsTopicMismatch", f"in {partition[0]}-{partition[1]}: {error}") from error
-            if clusterId == sourceClusterId:
-                positions[topic, number] = position
         reached = max(reached, batch.ends.get(partition, reached))
-    return positions
+    return reader.memory()

@@ -2,13 +2,17 @@
 
 A position is a record in the bridge's own compacted topic, written in the same transaction as the records that it
 stands for. Partition k of that topic belongs to lane k alone: an open transaction of another writer in the same
-partition would hide a lane's own positions from it.
+partition would hide a lane's own positions from it. Beside the positions each lane keeps one record about itself.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+POSITIONS_PREFIX = "_bridge-positions."
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +22,22 @@ class Position:
     offset: int
     topicId: str
     leaderEpoch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRecord:
+    """What a lane knows of itself: the number of lanes that it is one of, and the rewinds that it has carried out."""
+
+    lanes: int
+    rewinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LaneMemory:
+    """All that a lane has stored. `record` is None for a lane that has never started."""
+
+    positions: Mapping[tuple[str, int], Position] = field(default_factory=dict)
+    record: LaneRecord | None = None
 
 
 def bridge_id(instance: str, bridge: str, sourceClusterId: str) -> str:
@@ -30,8 +50,13 @@ def transactional_id(bridgeId: str, lane: int) -> str:
     return f"{bridgeId}.lane.{lane}"
 
 
+def migration_id(bridgeId: str) -> str:
+    """The transactional id of whoever changes the number of lanes."""
+    return f"{bridgeId}.lanes"
+
+
 def positions_topic(bridgeId: str) -> str:
-    return f"_bridge-positions.{bridgeId}"
+    return f"{POSITIONS_PREFIX}{bridgeId}"
 
 
 def encode_key(sourceClusterId: str, topic: str, partition: int) -> bytes:
@@ -42,16 +67,51 @@ def encode_value(position: Position) -> bytes:
     return _compact({"offset": position.offset, "topicId": position.topicId, "leaderEpoch": position.leaderEpoch})
 
 
-def decode(key: bytes, value: bytes) -> tuple[tuple[str, str, int], Position]:
-    """((source cluster id, topic, partition), position); ValueError where the record is not a position."""
-    try:
-        keyFields, valueFields = json.loads(key), json.loads(value)
-        identity = (str(keyFields["sourceClusterId"]), str(keyFields["topic"]), int(keyFields["partition"]))
-        offset, topicId = int(valueFields["offset"]), str(valueFields["topicId"])
-        epoch = valueFields.get("leaderEpoch")
-        return identity, Position(offset, topicId, None if epoch is None else int(epoch))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"no position record: key {key!r}, value {value!r} ({error})") from error
+def encode_lane_key(lane: int) -> bytes:
+    return _compact({"lane": lane})
+
+
+def encode_lane_record(record: LaneRecord) -> bytes:
+    return _compact({"lanes": record.lanes, "rewinds": list(record.rewinds)})
+
+
+@dataclass(slots=True)
+class MemoryReader:
+    """Takes in the records of one lane's partition in their order; ends with what the lane has stored."""
+
+    sourceClusterId: str
+    positions: dict[tuple[str, int], Position] = field(default_factory=dict)
+    record: LaneRecord | None = None
+
+    def take(self, key: bytes | None, value: bytes | None) -> None:
+        """ValueError where the record is none of ours."""
+        try:
+            keyFields = json.loads(key or b"null")
+            valueFields = None if value is None else json.loads(value)
+            if "lane" in keyFields:
+                self._take_lane(valueFields)
+            elif str(keyFields["sourceClusterId"]) == self.sourceClusterId:
+                self._take_position((str(keyFields["topic"]), int(keyFields["partition"])), valueFields)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"no position record: key {key!r}, value {value!r} ({error!r})") from error
+
+    def memory(self) -> LaneMemory:
+        return LaneMemory(dict(self.positions), self.record)
+
+    def _take_lane(self, fields: Any) -> None:
+        if fields is None:
+            self.record = None
+            return
+        self.record = LaneRecord(int(fields["lanes"]), tuple(map(str, fields["rewinds"])))
+
+    def _take_position(self, place: tuple[str, int], fields: Any) -> None:
+        if fields is None:
+            self.positions.pop(place, None)
+            return
+        epoch = fields.get("leaderEpoch")
+        self.positions[place] = Position(
+            int(fields["offset"]), str(fields["topicId"]), None if epoch is None else int(epoch)
+        )
 
 
 def _compact(fields: dict[str, object]) -> bytes:

@@ -54,18 +54,26 @@ class PartitionStatus(StatusModel):
     lastProgress: datetime | None = None
 
 
+class Fault(StatusModel):
+    """What keeps a replica from doing all of its work: a CamelCase reason and a sentence."""
+
+    reason: str
+    message: str
+
+
 class Counters(StatusModel):
-    """Totals since the process started."""
+    """Totals since the process started; `records` and `bytes` count dead letters too."""
 
     records: int = 0
     bytes: int = 0
     transactionsCommitted: int = 0
     transactionsAborted: int = 0
+    deadLetters: int = 0
     fences: int = 0
 
 
 class BridgeStatus(StatusModel):
-    """One replica. `ready`: every owned lane is Copying, both clusters answer, and no source topic is missing."""
+    """One replica. `ready`: every owned lane is Copying, both clusters answer, no source topic is missing, no fault."""
 
     instance: str
     bridge: str
@@ -75,6 +83,7 @@ class BridgeStatus(StatusModel):
     source: ClusterStatus
     target: ClusterStatus
     missingTopics: tuple[str, ...] = ()
+    fault: Fault | None = None
     lanes: tuple[LaneStatus, ...] = ()
     partitions: tuple[PartitionStatus, ...] = ()
     counters: Counters = Counters()

@@ -10,12 +10,14 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
 
 from loguru import logger
 
 from kafka_bridge import client_settings
+from kafka_bridge.client_settings import BATCH_BYTES
 from kafka_bridge.cluster_watch import ClusterWatch
 from kafka_bridge.config import BridgeConfig
 from kafka_bridge.copier import Copier
@@ -29,13 +31,20 @@ from kafka_bridge.kafka import (
     TransactionalProducer,
 )
 from kafka_bridge.lane import Lane, LaneParts, LaneProducer
+from kafka_bridge.lane_migration import MigrationParts, ensure_lanes
 from kafka_bridge.lanes import lanes_of_replica, partitions_of_lane
 from kafka_bridge.metrics import LatencyHistogram
-from kafka_bridge.position_store import read_positions
-from kafka_bridge.positions import Position, bridge_id, positions_topic, transactional_id
-from kafka_bridge.records_copier import RecordsCopier, build_routes
-from kafka_bridge.status import BridgeStatus, Counters, LaneStatus
-from kafka_bridge.topics import ensure_positions_topic, ensure_target_topics
+from kafka_bridge.position_store import read_memory
+from kafka_bridge.positions import LaneMemory, bridge_id, positions_topic, transactional_id
+from kafka_bridge.records_copier import DeadLetters, RecordsCopier, Route, build_routes
+from kafka_bridge.status import BridgeStatus, Counters, Fault, LaneStatus
+from kafka_bridge.topic_selection import has_patterns, named_topics, select_topics, wanted_topics
+from kafka_bridge.topics import (
+    ensure_dead_letter_topic,
+    ensure_positions_topic,
+    ensure_target_topics,
+    largest_batch,
+)
 
 TURN_SECONDS = 0.5
 # Between tries to make the target's topics fit.
@@ -49,6 +58,18 @@ HANG_EXIT_CODE = 70
 STOP_SECONDS = 8.0
 
 Topology = Mapping[str, TopicFacts]
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What lanes share, as of the topics that were last taken up."""
+
+    bridgeId: str
+    sourceClusterId: str
+    routes: Mapping[str, Route]
+    deadLetterTopic: str | None
+    deadLetterPartitions: int
+    batchBytes: int
 
 
 class Supervisor:
@@ -65,8 +86,8 @@ class Supervisor:
             config.source.name, self._ask_source, self._sourceAdmin.renew
         )
         self._target: ClusterWatch[None] = ClusterWatch(config.target.name, self._ask_target, self._targetAdmin.renew)
-        self._topicNames = {topic.name: topic.targetName for topic in config.topics}
-        self._topology: Topology = {}
+        self._topology: Topology | None = None
+        self._work: _Work | None = None
         self._lanes: dict[int, tuple[Lane, threading.Thread]] = {}
         self._fault: BridgeError | None = None
         self._stopping = threading.Event()
@@ -100,11 +121,14 @@ class Supervisor:
         lanes = self._lane_statuses()
         source, target = self._source.status, self._target.status
         topology = self._source.answer
-        missing = tuple(sorted(self._topicNames.keys() - topology.keys())) if topology is not None else ()
+        named = named_topics(self._config.topics)
+        missing = tuple(sorted(set(named) - topology.keys())) if topology is not None else ()
+        fault = self._fault
         counters = [lane.counters() for lane, _ in self._running()]
         ready = (
             bool(source.reachable and target.reachable)
             and not missing
+            and fault is None
             and all(lane.state == "Copying" for lane in lanes)
         )
         return BridgeStatus(
@@ -116,6 +140,7 @@ class Supervisor:
             source=source,
             target=target,
             missingTopics=missing,
+            fault=Fault(reason=fault.reason, message=str(fault)) if fault is not None else None,
             lanes=lanes,
             partitions=tuple(one for lane, _ in self._running() for one in lane.partition_status()),
             counters=Counters(**{name: sum(getattr(one, name) for one in counters) for name in Counters.model_fields}),
@@ -130,7 +155,7 @@ class Supervisor:
             self._end_if_hung()
             topology = self._source.answer
             isTakenUp = topology == self._topology and self._fault is None
-            if not topology or isTakenUp or not self._target.status.reachable:
+            if topology is None or isTakenUp or not self._target.status.reachable:
                 continue
             try:
                 self._take_up(topology)
@@ -148,54 +173,54 @@ class Supervisor:
 
     def _take_up(self, topology: Topology) -> None:
         """Make the target fit the source's topics, then start the lanes or tell them what has changed."""
+        config = self._config
         clusterId = self._source.status.clusterId
         assert clusterId is not None, "the source has answered"
-        bridgeId = bridge_id(self._config.instance, self._config.bridge, clusterId)
-        ensure_positions_topic(self._targetAdmin, positions_topic(bridgeId), self._config.lanes)
-        ensure_target_topics(
-            self._targetAdmin, {self._topicNames[name]: facts.partitions for name, facts in topology.items()}
+        selected = select_topics(config.topics, topology)
+        bridgeId = bridge_id(config.instance, config.bridge, clusterId)
+        positions = positions_topic(bridgeId)
+        partitions = ensure_positions_topic(self._targetAdmin, positions, config.lanes)
+        ensure_lanes(self._migration_parts(bridgeId, clusterId), partitions)
+        ensure_target_topics(self._sourceAdmin, self._targetAdmin, selected, topology, config.topicCreation)
+        letters = None
+        if any(topic.onInvalid == "deadLetter" for topic in selected.values()):
+            letters = config.deadLetterTopic or f"{config.bridge}.dead-letters"
+        self._work = _Work(
+            bridgeId,
+            clusterId,
+            build_routes(selected, config.schemaFolder),
+            letters,
+            ensure_dead_letter_topic(self._targetAdmin, letters, config.lanes) if letters else 0,
+            largest_batch(self._targetAdmin, [one.targetName or "" for one in selected.values()], BATCH_BYTES),
         )
-        before, self._topology = self._topology, topology
-        for number in lanes_of_replica(self._config.ordinal, self._config.replicas, self._config.lanes):
+        before, self._topology = self._topology or {}, topology
+        for number in lanes_of_replica(config.ordinal, config.replicas, config.lanes):
             if self._stopping.is_set():
                 return
             if number not in self._lanes:
-                self._start_lane(number, clusterId, bridgeId)
+                self._start_lane(number, self._work)
             elif self._partitions_in(before, number) != self._partitions_in(topology, number):
                 logger.info("the partitions of lane {} have changed", number)
                 self._lanes[number][0].reassign()
 
-    def _start_lane(self, number: int, clusterId: str, bridgeId: str) -> None:
-        config, clientId = self._config, f"{self._clientId}.lane.{number}"
-        positionsTopic = positions_topic(bridgeId)
-
-        def make_producer(heartbeat: Heartbeat) -> LaneProducer:
-            settings = client_settings.producer(config.target, clientId, transactional_id(bridgeId, number))
-            return TransactionalProducer(settings, heartbeat)
-
-        def make_copier(producer: LaneProducer) -> Copier:
-            routes = build_routes(config)
-            consumer = AssignedConsumer(client_settings.consumer(config.source, clientId, bridgeId))
-            return RecordsCopier(consumer, cast(TransactionalProducer, producer), routes)
-
-        def read_lane_positions(heartbeat: Heartbeat) -> dict[Partition, Position]:
-            consumer = AssignedConsumer(client_settings.consumer(config.target, clientId, bridgeId))
-            try:
-                return read_positions(self._targetAdmin, consumer, (positionsTopic, number), clusterId, heartbeat)
-            finally:
-                consumer.close()
-
+    def _start_lane(self, number: int, work: _Work) -> None:
+        config = self._config
         lane = Lane(
             LaneParts(
                 lane=number,
-                sourceClusterId=clusterId,
-                positionsTopic=positionsTopic,
+                lanes=config.lanes,
+                sourceClusterId=work.sourceClusterId,
+                positionsTopic=positions_topic(work.bridgeId),
                 commitIntervalSeconds=config.commitIntervalMs / 1000,
-                partitions=lambda: self._partitions_in(self._topology, number),
-                makeProducer=make_producer,
-                makeCopier=make_copier,
-                readPositions=read_lane_positions,
-                earliestOffsets=self._sourceAdmin.earliest,
+                startFrom=config.startFrom,
+                rewinds=config.rewind,
+                partitions=lambda: self._partitions_in(self._topology or {}, number),
+                makeProducer=lambda heartbeat: self._make_producer(
+                    transactional_id(work.bridgeId, number), f"lane.{number}", heartbeat
+                ),
+                makeCopier=lambda producer: self._make_copier(producer, number),
+                readMemory=lambda heartbeat: self._read_memory(work.bridgeId, work.sourceClusterId, number, heartbeat),
+                resolveOffsets=self._sourceAdmin.resolve,
                 observeLatency=self._latency.observe,
                 clock=time.monotonic,
             )
@@ -203,6 +228,46 @@ class Supervisor:
         thread = threading.Thread(target=lane.run, name=f"lane-{number}", daemon=True)
         thread.start()
         self._lanes[number] = (lane, thread)
+
+    def _make_producer(self, transactionalId: str, name: str, heartbeat: Heartbeat) -> LaneProducer:
+        batchBytes = self._work.batchBytes if self._work is not None else BATCH_BYTES
+        clientId = f"{self._clientId}.{name}"
+        return TransactionalProducer(
+            client_settings.producer(self._config.target, clientId, transactionalId, batchBytes), heartbeat
+        )
+
+    def _make_copier(self, producer: LaneProducer, lane: int) -> Copier:
+        """A copier for the topics as they are now; a lane whose partitions change asks for a new one."""
+        work = self._work
+        assert work is not None, "lanes are started after the topics have been taken up"
+        settings = client_settings.consumer(self._config.source, f"{self._clientId}.lane.{lane}", work.bridgeId)
+        letters = DeadLetters(work.deadLetterTopic, lane % work.deadLetterPartitions) if work.deadLetterTopic else None
+        return RecordsCopier(
+            AssignedConsumer(settings), cast(TransactionalProducer, producer), work.routes, self._config.bridge, letters
+        )
+
+    def _read_memory(self, bridgeId: str, clusterId: str, lane: int, heartbeat: Heartbeat) -> LaneMemory:
+        settings = client_settings.consumer(self._config.target, f"{self._clientId}.lane.{lane}", bridgeId)
+        consumer = AssignedConsumer(settings)
+        try:
+            return read_memory(self._targetAdmin, consumer, (positions_topic(bridgeId), lane), clusterId, heartbeat)
+        finally:
+            consumer.close()
+
+    def _migration_parts(self, bridgeId: str, clusterId: str) -> MigrationParts:
+        def beat() -> None:
+            """Nobody watches: a migration that hangs shows as lanes that do not start."""
+
+        return MigrationParts(
+            bridgeId=bridgeId,
+            sourceClusterId=clusterId,
+            lanes=self._config.lanes,
+            migrateFrom=self._config.migrateLanesFrom,
+            mayMigrate=self._config.ordinal == 0,
+            makeProducer=lambda transactionalId: self._make_producer(transactionalId, "lanes", beat),
+            readMemory=lambda lane: self._read_memory(bridgeId, clusterId, lane, beat),
+            growTopic=self._targetAdmin.grow_topic,
+        )
 
     def _partitions_in(self, topology: Topology, lane: int) -> dict[Partition, str]:
         counts = {name: facts.partitions for name, facts in topology.items()}
@@ -213,7 +278,10 @@ class Supervisor:
 
     def _ask_source(self) -> tuple[str, Topology]:
         clusterId = self._source.status.clusterId or self._sourceAdmin.cluster_id()
-        return clusterId, self._sourceAdmin.topics(self._topicNames)
+        topics = self._config.topics
+        # Who may read only some topics need not be able to list them all.
+        names = wanted_topics(topics, self._sourceAdmin.topic_names()) if has_patterns(topics) else named_topics(topics)
+        return clusterId, self._sourceAdmin.topics(names)
 
     def _ask_target(self) -> tuple[str, None]:
         return self._targetAdmin.cluster_id(), None

@@ -1,43 +1,66 @@
-"""Topics at the target: those that records go to, and the bridge's own for its positions."""
+"""Topics at the target: those that records go to, and the bridge's own for its positions and dead letters."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from loguru import logger
 
 from kafka_bridge.errors import TerminalError, TransientError
-from kafka_bridge.kafka import TopicFacts
+from kafka_bridge.kafka import ConfigValue, TopicFacts
+from kafka_bridge.topic_config import TopicConfig, TopicCreation
+
+# A record that a topic refuses for its size must still fit here.
+DEAD_LETTER_BYTES = 16 * 1024 * 1024
+
+TopicConfigs = dict[str, dict[str, ConfigValue]]
 
 
-class TopicAdmin(Protocol):
-    """What this module needs of `kafka.ClusterAdmin`."""
+class SourceTopics(Protocol):
+    """What this module needs of the source's `kafka.ClusterAdmin`."""
 
-    def topics(self, names: list[str]) -> dict[str, TopicFacts]: ...
-    def topic_configs(self, topic: str) -> dict[str, str]: ...
-    def create_topic(self, topic: str, partitions: int, configs: Mapping[str, str]) -> bool: ...
+    def topic_configs(self, topics: Iterable[str]) -> TopicConfigs: ...
+
+
+class TargetTopics(SourceTopics, Protocol):
+    """What this module needs of the target's `kafka.ClusterAdmin`."""
+
+    def topics(self, names: Iterable[str]) -> dict[str, TopicFacts]: ...
+    def create_topic(
+        self, topic: str, partitions: int, configs: Mapping[str, str], replicationFactor: int | None = None
+    ) -> bool: ...
     def grow_topic(self, topic: str, partitions: int) -> None: ...
 
 
-def ensure_target_topics(target: TopicAdmin, partitionCounts: Mapping[str, int]) -> None:
+def ensure_target_topics(
+    source: SourceTopics,
+    target: TargetTopics,
+    selected: Mapping[str, TopicConfig],
+    topology: Mapping[str, TopicFacts],
+    creation: TopicCreation,
+) -> None:
     """Create the missing ones and grow the small ones, so that every source partition has its counterpart."""
-    present = target.topics(list(partitionCounts))
-    for topic, wanted in partitionCounts.items():
-        facts = present.get(topic)
+    names = {name: topic.targetName or name for name, topic in selected.items()}
+    present = target.topics(list(names.values()))
+    missing = [name for name in names if names[name] not in present]
+    configs = source.topic_configs(missing) if missing and creation.copyConfigs else {}
+    for name, targetName in names.items():
+        wanted = topology[name].partitions
+        facts = present.get(targetName)
         if facts is None:
-            if target.create_topic(topic, wanted, {}):
-                logger.info("created topic {} with {} partitions at the target", topic, wanted)
+            settings = _settings_for(configs.get(name, {}), creation)
+            if target.create_topic(targetName, wanted, settings, creation.replicationFactor):
+                logger.info("created topic {} with {} partitions at the target {}", targetName, wanted, settings or "")
         elif facts.partitions < wanted:
-            target.grow_topic(topic, wanted)
-            logger.info("grew topic {} from {} to {} partitions at the target", topic, facts.partitions, wanted)
+            target.grow_topic(targetName, wanted)
+            logger.info("grew topic {} from {} to {} partitions at the target", targetName, facts.partitions, wanted)
 
 
-def ensure_positions_topic(target: TopicAdmin, topic: str, lanes: int) -> None:
-    """Create the bridge's own topic, or check the one that is there.
+def ensure_positions_topic(target: TargetTopics, topic: str, lanes: int) -> int:
+    """Create the bridge's own topic, or check the one that is there; its number of partitions.
 
-    TerminalError PositionsTopicMismatch where it is not compacted, since it would forget positions, or has another
-    number of partitions than the bridge has lanes, since positions would be looked for in the wrong place.
+    TerminalError PositionsTopicMismatch where it is not compacted, since it would forget positions.
     """
     if target.create_topic(topic, lanes, {"cleanup.policy": "compact"}):
         logger.info("created topic {} for positions, {} lanes", topic, lanes)
@@ -45,15 +68,32 @@ def ensure_positions_topic(target: TopicAdmin, topic: str, lanes: int) -> None:
     if facts is None:
         # The controller has it, the broker that answered has not heard of it yet.
         raise TransientError("PositionsTopicPending", f"topic {topic} has been created and is not visible yet")
-    if facts.partitions != lanes:
+    policy = target.topic_configs([topic])[topic].get("cleanup.policy")
+    if policy is None or policy.value != "compact":
         raise TerminalError(
             "PositionsTopicMismatch",
-            f"topic {topic} has {facts.partitions} partitions, expected {lanes}, one for each lane: "
-            f"the number of lanes of a bridge cannot be changed; set lanes back to {facts.partitions}",
+            f"topic {topic} has cleanup.policy {policy and policy.value}, expected compact: it would forget positions",
         )
-    policy = target.topic_configs(topic).get("cleanup.policy")
-    if policy != "compact":
-        raise TerminalError(
-            "PositionsTopicMismatch",
-            f"topic {topic} has cleanup.policy {policy}, expected compact: it would forget positions",
-        )
+    return facts.partitions
+
+
+def ensure_dead_letter_topic(target: TargetTopics, topic: str, lanes: int) -> int:
+    """Create the topic for records that fail their check, where there is none; its number of partitions."""
+    if target.create_topic(topic, lanes, {"max.message.bytes": str(DEAD_LETTER_BYTES)}):
+        logger.info("created topic {} for dead letters", topic)
+    facts = target.topics([topic]).get(topic)
+    if facts is None:
+        raise TransientError("DeadLetterTopicPending", f"topic {topic} has been created and is not visible yet")
+    return facts.partitions
+
+
+def largest_batch(target: SourceTopics, topics: Iterable[str], default: int) -> int:
+    """The bytes that a batch may have in all of the topics at the target, `default` at most."""
+    found = target.topic_configs(topics).values()
+    limits = [int(configs["max.message.bytes"].value) for configs in found if "max.message.bytes" in configs]
+    return min([default, *limits])
+
+
+def _settings_for(configs: Mapping[str, ConfigValue], creation: TopicCreation) -> dict[str, str]:
+    copied = {name: configs[name].value for name in creation.copyConfigs if name in configs and configs[name].isOwn}
+    return copied | creation.configs

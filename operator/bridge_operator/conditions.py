@@ -120,7 +120,7 @@ def _ready(picture: Picture, source: Verdict, target: Verdict) -> Verdict:
         return Verdict("False", "SourceUnreachable", source.message)
     if target.status == "False":
         return Verdict("False", "TargetUnreachable", target.message)
-    troubles = [*_lane_troubles(observed), *_missing_topics(observed)]
+    troubles = [*_lane_troubles(observed), *_missing_topics(observed), *_replica_faults(observed)]
     if troubles:
         return Verdict("False", troubles[0].reason, _sentences(troubles))
     if tally.ready < wish.replicas:
@@ -181,6 +181,12 @@ def _lane_troubles(observed: Observed) -> list[Fault]:
             if lane.state == "Failed"
         ]
     return found
+
+
+def _replica_faults(observed: Observed) -> list[Fault]:
+    """What keeps replicas from taking up their topics."""
+    reports = [observed.report(container) for container in observed.containers]
+    return [Fault(one.fault.reason, one.fault.message) for one in reports if one is not None and one.fault is not None]
 
 
 def _missing_topics(observed: Observed) -> list[Fault]:

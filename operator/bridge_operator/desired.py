@@ -19,7 +19,6 @@ from kafka_bridge.config import (
     BridgeConfig,
     ClusterConfig,
     TlsFiles,
-    TopicConfig,
 )
 
 BRIDGE_USER = "10001:10001"
@@ -127,7 +126,7 @@ def render(
     spec = bridge.spec
     replicas = 0 if spec.suspend else spec.replicas
     schemaFiles = sorted(
-        {part.schemaFile for topic in spec.topics for part in (topic.key, topic.value) if part.schemaFile is not None}
+        {file for topic in spec.topics for part in (topic.key, topic.value) for _, file in part.schema_files()}
     )
     networkNames = list(dict.fromkeys([source.spec.network, managementNetwork, target.spec.network]))
     faults = _faults(source, target, facts, image, networkNames, schemasVolume if schemaFiles else None)
@@ -219,17 +218,12 @@ def _bridge_config(
         lanes=spec.lanes,
         source=_cluster_config(source, "source"),
         target=_cluster_config(target, "target"),
-        topics=tuple(
-            TopicConfig(
-                name=topic.name,
-                targetName=topic.targetName or topic.name,
-                key=topic.key,
-                value=topic.value,
-                onInvalid=topic.onInvalid,
-            )
-            for topic in spec.topics
-        ),
+        migrateLanesFrom=spec.migrateLanesFrom,
+        topics=spec.topics,
         startFrom=spec.startFrom,
+        rewind=spec.rewind,
+        topicCreation=spec.topicCreation,
+        deadLetterTopic=spec.deadLetterTopic,
         commitIntervalMs=spec.commitIntervalMs,
         copier=spec.copier,
     )

@@ -61,17 +61,13 @@ def missing_schemas(documents: Sequence[ReadDocument], folder: Path) -> Iterator
             continue
         for index, topic in enumerate(document.manifest.spec.topics):
             for part, given in (("key", topic.key), ("value", topic.value)):
-                if given.schemaFile is None:
-                    continue
-                if given.schemaFile not in verdicts:
-                    verdicts[given.schemaFile] = _schema_fault(folder, given.schemaFile)
-                verdict = verdicts[given.schemaFile]
-                if verdict is not None:
-                    found, expected, reason = verdict
-                    yield (
-                        document,
-                        document.problem(("spec", "topics", index, part, "schemaFile"), found, expected, reason),
-                    )
+                for place, file in given.schema_files():
+                    if file not in verdicts:
+                        verdicts[file] = _schema_fault(folder, file)
+                    verdict = verdicts[file]
+                    if verdict is not None:
+                        path = ("spec", "topics", index, part, *place)
+                        yield document, document.problem(path, *verdict)
 
 
 def _schema_fault(folder: Path, name: str) -> tuple[str, str, str] | None:

@@ -11,13 +11,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from kafka_bridge.config import (
-    ClientProperties,
-    FormatConfig,
-    Mistake,
+from kafka_bridge.config import ClientProperties
+from kafka_bridge.mistakes import Mistake, refuse
+from kafka_bridge.topic_config import (
+    Rewind,
     StartPosition,
+    TopicConfig,
+    TopicCreation,
     TopicName,
-    refuse,
+    repeated_rewinds,
     repeated_topics,
 )
 
@@ -95,16 +97,6 @@ class ClusterReference(ManifestModel):
     cluster: ObjectName
 
 
-class TopicSpec(ManifestModel):
-    """`targetName` is `name` where it is not given."""
-
-    name: TopicName
-    targetName: TopicName | None = None
-    key: FormatConfig = FormatConfig()
-    value: FormatConfig = FormatConfig()
-    onInvalid: Literal["fail"] = "fail"
-
-
 class ResourcesSpec(ManifestModel):
     """Limits of one replica's container."""
 
@@ -114,14 +106,22 @@ class ResourcesSpec(ManifestModel):
 
 
 class KafkaBridgeSpec(ManifestModel):
-    """`lanes` is the number of parts that copying is divided into over all replicas; it cannot be changed later."""
+    """`lanes` is the number of parts that copying is divided into over all replicas.
+
+    It is changed by naming the former number in `migrateLanesFrom`. `startFrom` holds for the first start of all,
+    `rewind` for what comes later.
+    """
 
     source: ClusterReference
     target: ClusterReference
-    topics: Annotated[tuple[TopicSpec, ...], Field(min_length=1)]
+    topics: Annotated[tuple[TopicConfig, ...], Field(min_length=1)]
     replicas: Annotated[int, Field(ge=0, le=64, strict=True)] = 1
     lanes: Annotated[int, Field(ge=1, le=64, strict=True)] = 4
+    migrateLanesFrom: Annotated[int, Field(ge=1, le=64, strict=True)] | None = None
     startFrom: StartPosition = "earliest"
+    rewind: tuple[Rewind, ...] = ()
+    topicCreation: TopicCreation = TopicCreation()
+    deadLetterTopic: TopicName | None = None
     commitIntervalMs: Annotated[int, Field(ge=10, le=30_000, strict=True)] = 200
     copier: Literal["records"] = "records"
     resources: ResourcesSpec = ResourcesSpec()
@@ -140,6 +140,7 @@ class KafkaBridgeSpec(ManifestModel):
             expected = f"at most as many as lanes ({self.lanes}): the rest would have nothing to do"
             yield Mistake(("replicas",), f"replicas {self.replicas}", expected)
         yield from repeated_topics(self.topics)
+        yield from repeated_rewinds(self.rewind)
 
 
 class KafkaBridge(ManifestModel):

@@ -7,14 +7,16 @@ has done everything, so that a test can have a commit whose outcome nobody knows
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import Literal
 
-from kafka_bridge.errors import FencedError, TerminalError
-from kafka_bridge.kafka import Batch, Headers, Heartbeat, Partition, TopicFacts
-from kafka_bridge.positions import Position, decode
+from kafka_bridge.errors import FencedError, RecordRefused, TerminalError
+from kafka_bridge.kafka import Batch, ConfigValue, Headers, Heartbeat, Partition, Progress, TopicFacts
+from kafka_bridge.positions import LaneMemory, MemoryReader, Position
+from kafka_bridge.resume import Where
+from kafka_bridge.topic_config import point_in_time
 
 When = Literal["before", "after"]
 
@@ -123,6 +125,7 @@ class FakeSource:
         self.logs: dict[Partition, list[FakeRecord | None]] = {}
         self.firstOffsets: dict[Partition, int] = {}
         self.topicIds: dict[str, str] = {}
+        self.assigned: list[dict[Partition, Progress]] = []
         self.onDry: Callable[[], None] = lambda: None
         """Called at each poll of a dry source; usually stops the lane."""
 
@@ -140,9 +143,22 @@ class FakeSource:
     def partitions(self) -> dict[Partition, str]:
         return {place: self.topicIds[place[0]] for place in self.logs}
 
-    def earliest(self, places: list[Partition]) -> dict[Partition, int]:
-        self.faults.run("earliestOffsets")
-        return {place: self.firstOffsets.get(place, 0) for place in places}
+    def resolve(self, wheres: Mapping[Partition, Where]) -> dict[Partition, int]:
+        """A time is the first record whose timestamp is not before it."""
+        self.faults.run("resolveOffsets")
+        return {place: self._resolved(place, where) for place, where in wheres.items()}
+
+    def _resolved(self, place: Partition, where: Where) -> int:
+        log = self.logs[place]
+        if where == "earliest":
+            return self.firstOffsets.get(place, 0)
+        if where == "latest":
+            return len(log)
+        if isinstance(where, int):
+            return where
+        moment = point_in_time(where) or 0
+        late = (one.at for one in log if one is not None and one.timestampMs >= moment)
+        return next(late, len(log))
 
     def values(self, place: Partition) -> list[bytes | None]:
         return [record.valueBytes for record in self.logs[place] if record is not None]
@@ -162,9 +178,10 @@ class FakeConsumer:
         self._dryPolls = 0
         self.closed = False
 
-    def assign(self, offsets: Mapping[Partition, int]) -> None:
+    def assign(self, places: Mapping[Partition, Progress]) -> None:
         self._source.faults.run("assign")
-        self._next = dict(offsets)
+        self._source.assigned.append(dict(places))
+        self._next = {place: at.offset for place, at in places.items()}
         self._told = set()
 
     def poll(self, limit: int, timeoutSeconds: float) -> Batch:
@@ -176,7 +193,7 @@ class FakeConsumer:
             log = source.logs.get(place, [])
             if not source.firstOffsets.get(place, 0) <= at <= len(log):
                 raise TerminalError("SourceOffsetOutOfRange", f"reading {place[0]}-{place[1]} at offset {at}")
-            taken = log[at : at + min(limit, self.batchSize)]
+            taken = log[at : at + min(limit - len(records), self.batchSize)]
             records += [record for record in taken if record is not None]
             self._next[place] = at + len(taken)
             if taken:
@@ -210,30 +227,38 @@ class FakeTarget:
         self.transactions: list[list[FakeRecord]] = []
         """Every committed transaction, in order."""
         self.holder: FakeProducer | None = None
+        self.refusals: dict[str, set[bytes]] = {}
+        """Values that a topic does not take, by topic."""
 
     def make_producer(self, heartbeat: Heartbeat) -> FakeProducer:
         self.faults.run("makeProducer")
         return FakeProducer(self, heartbeat)
 
     def take(self, records: list[FakeRecord]) -> None:
+        for record in records:
+            if record.valueBytes in self.refusals.get(record.place[0], ()):
+                raise RecordRefused("MsgSizeTooLarge", "commit_transaction: message too large")
         self.transactions.append(records)
         for record in records:
             self.committed.setdefault(record.place, []).append(record)
 
-    def positions(self) -> dict[Partition, Position]:
-        """The last committed position of each source partition."""
-        found: dict[Partition, Position] = {}
+    def memory(self) -> LaneMemory:
+        """What the lane has stored."""
+        reader = MemoryReader("cluster")
         for place, records in self.committed.items():
             if place[0] == self.positionsTopic:
                 for record in records:
-                    (_, topic, number), position = decode(record.keyBytes or b"", record.valueBytes or b"")
-                    found[topic, number] = position
-        return found
+                    reader.take(record.keyBytes, record.valueBytes)
+        return reader.memory()
 
-    def read_positions(self, heartbeat: Heartbeat) -> dict[Partition, Position]:
-        self.faults.run("readPositions")
+    def positions(self) -> dict[Partition, Position]:
+        """The last committed position of each source partition."""
+        return dict(self.memory().positions)
+
+    def read_memory(self, heartbeat: Heartbeat) -> LaneMemory:
+        self.faults.run("readMemory")
         heartbeat()
-        return self.positions()
+        return self.memory()
 
     def values(self, place: Partition) -> list[bytes | None]:
         return [record.valueBytes for record in self.committed.get(place, [])]
@@ -317,23 +342,34 @@ class FakeAdmin:
     def __init__(self, topics: Mapping[str, int] | None = None) -> None:
         self.facts = {name: TopicFacts(f"id-of-{name}", count) for name, count in (topics or {}).items()}
         self.configs: dict[str, dict[str, str]] = {}
+        self.replication: dict[str, int | None] = {}
         self.hidden: set[str] = set()
         """Topics that exist and that the broker asked has not heard of yet."""
 
     def renew(self) -> None:
         pass
 
-    def topics(self, names: list[str]) -> dict[str, TopicFacts]:
+    def topics(self, names: Iterable[str]) -> dict[str, TopicFacts]:
         return {name: self.facts[name] for name in names if name in self.facts and name not in self.hidden}
 
-    def topic_configs(self, topic: str) -> dict[str, str]:
-        return {"cleanup.policy": "delete", **self.configs.get(topic, {})}
+    def topic_names(self) -> list[str]:
+        return list(self.facts)
 
-    def create_topic(self, topic: str, partitions: int, configs: Mapping[str, str]) -> bool:
+    def topic_configs(self, topics: Iterable[str]) -> dict[str, dict[str, ConfigValue]]:
+        inherited = {"cleanup.policy": ConfigValue("delete", False), "max.message.bytes": ConfigValue("1048588", False)}
+        return {
+            topic: inherited | {name: ConfigValue(value, True) for name, value in self.configs.get(topic, {}).items()}
+            for topic in topics
+        }
+
+    def create_topic(
+        self, topic: str, partitions: int, configs: Mapping[str, str], replicationFactor: int | None = None
+    ) -> bool:
         if topic in self.facts:
             return False
         self.facts[topic] = TopicFacts(f"id-of-{topic}", partitions)
         self.configs[topic] = dict(configs)
+        self.replication[topic] = replicationFactor
         return True
 
     def grow_topic(self, topic: str, partitions: int) -> None:

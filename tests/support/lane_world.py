@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from kafka_bridge.kafka import AssignedConsumer, Batch, Heartbeat, TransactionalProducer
 from kafka_bridge.lane import Lane, LaneParts, LaneProducer
-from kafka_bridge.records_copier import RecordsCopier, Route
+from kafka_bridge.records_copier import DeadLetters, RecordsCopier, Route
+from kafka_bridge.topic_config import Rewind
 from support.fake_kafka import FakeClock, FakeConsumer, FakeEvent, FakeProducer, FakeSource, FakeTarget, Faults
 
 POSITIONS = "_bridge-positions.plant.orders.cluster"
+DEAD_LETTERS = "orders.dead-letters"
 
 
 class _Consumer(FakeConsumer):
@@ -31,6 +33,10 @@ class LaneWorld:
     """Makes lanes over one source and one target; the hooks let a test step in at a moment of its choice."""
 
     lane = 2
+    lanes = 6
+    startFrom = "earliest"
+    rewinds: Sequence[Rewind] = ()
+    usesDeadLetters = False
 
     def __init__(self) -> None:
         self.clock = FakeClock()
@@ -56,14 +62,17 @@ class LaneWorld:
         lane = Lane(
             LaneParts(
                 lane=self.lane,
+                lanes=self.lanes,
                 sourceClusterId="cluster",
                 positionsTopic=POSITIONS,
                 commitIntervalSeconds=commitIntervalSeconds,
                 partitions=self.source.partitions,
                 makeProducer=self._make_producer,
                 makeCopier=self._make_copier,
-                readPositions=self.target.read_positions,
-                earliestOffsets=self.source.earliest,
+                startFrom=self.startFrom,
+                rewinds=self.rewinds,
+                readMemory=self.target.read_memory,
+                resolveOffsets=self.source.resolve,
                 observeLatency=self._observe,
                 clock=self.clock,
                 wallClock=self.clock,
@@ -97,12 +106,19 @@ class LaneWorld:
     def _make_copier(self, producer: LaneProducer) -> RecordsCopier:
         consumer = _Consumer(self)
         self._clients.append(consumer)
-        routes = {topic: Route(topic, None, self._check) for topic in self.source.topicIds}
-        return RecordsCopier(cast(AssignedConsumer, consumer), cast(TransactionalProducer, producer), routes)
+        routes = {topic: Route(topic, None, self._check, self.usesDeadLetters) for topic in self.source.topicIds}
+        return RecordsCopier(
+            cast(AssignedConsumer, consumer),
+            cast(TransactionalProducer, producer),
+            routes,
+            "orders",
+            DeadLetters(DEAD_LETTERS, self.lane),
+        )
 
-    def _check(self, payload: bytes | None) -> None:
+    def _check(self, payload: bytes | None) -> bytes | None:
         if payload in self.refused:
             raise ValueError("it is refused")
+        return payload
 
     def _observe(self, timestamps: tuple[int, ...], now: float) -> None:
         self.latencies += timestamps

@@ -57,7 +57,7 @@ def test_it_cannot_be_changed_afterwards() -> None:
         ({"commitIntervalMs": 5}, "commitIntervalMs", "greater than or equal to 10"),
         ({"commitIntervalMs": 60_000}, "commitIntervalMs", "less than or equal to 30000"),
         ({"healthPort": 70_000}, "healthPort", "less than or equal to 65535"),
-        ({"startFrom": "middle"}, "startFrom", "'earliest'"),
+        ({"startFrom": "middle"}, "startFrom", "expected earliest, latest or a point in time"),
         ({"logLevel": "LOUD"}, "logLevel", "'TRACE', 'DEBUG'"),
         ({"copier": "magic"}, "copier", "'records'"),
         ({"topics": []}, "topics", "at least 1 item"),

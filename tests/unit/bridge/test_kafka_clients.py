@@ -12,7 +12,15 @@ from confluent_kafka import KafkaError, KafkaException, Message
 
 from kafka_bridge import kafka
 from kafka_bridge.client_settings import Settings
-from kafka_bridge.errors import AbortNeeded, BridgeError, FencedError, TerminalError, TransientError
+from kafka_bridge.errors import (
+    AbortNeeded,
+    BridgeError,
+    FencedError,
+    OversizedRecord,
+    RecordRefused,
+    TerminalError,
+    TransientError,
+)
 from kafka_bridge.kafka import AssignedConsumer, ClusterAdmin, TransactionalProducer
 from support.fake_kafka import FakeClock
 
@@ -141,9 +149,8 @@ def test_a_full_queue_is_waited_for(client: ScriptedClient) -> None:
 
 def test_a_record_too_large_for_the_client_is_named(client: ScriptedClient) -> None:
     client.script["produce"] = [raised(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE, "too large"))]
-    with pytest.raises(TerminalError, match="produce to orders-2: too large") as refused:
-        TransactionalProducer(SETTINGS, lambda: None).send("orders", 2, None, b"v")
-    assert refused.value.reason == "RecordRefused"
+    with pytest.raises(OversizedRecord, match="3 bytes of key and value are too many"):
+        TransactionalProducer(SETTINGS, lambda: None).send("orders", 2, b"kk", b"v")
 
 
 @pytest.mark.parametrize(
@@ -151,7 +158,7 @@ def test_a_record_too_large_for_the_client_is_named(client: ScriptedClient) -> N
     [
         (KafkaError._FATAL, KafkaError(KafkaError._FENCED, fatal=True), FencedError),
         (KafkaError._STATE, KafkaError(KafkaError._TIMED_OUT, txn_requires_abort=True), AbortNeeded),
-        (KafkaError._STATE, KafkaError(KafkaError.MSG_SIZE_TOO_LARGE, txn_requires_abort=True), TerminalError),
+        (KafkaError._STATE, KafkaError(KafkaError.MSG_SIZE_TOO_LARGE, txn_requires_abort=True), RecordRefused),
     ],
 )
 def test_a_producer_that_failed_before_tells_its_first_error(

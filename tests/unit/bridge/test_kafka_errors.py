@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 from confluent_kafka import KafkaError
 
-from kafka_bridge.errors import AbortNeeded, BridgeError, FencedError, InvalidRecord, TerminalError, TransientError
+from kafka_bridge.errors import (
+    AbortNeeded,
+    BridgeError,
+    FencedError,
+    InvalidRecord,
+    RecordRefused,
+    TerminalError,
+    TransientError,
+)
 from kafka_bridge.kafka import classify
 
 
@@ -24,9 +32,9 @@ from kafka_bridge.kafka import classify
         (KafkaError(KafkaError.INVALID_PRODUCER_EPOCH), FencedError, "Fenced"),
         (KafkaError(KafkaError.OFFSET_OUT_OF_RANGE), TerminalError, "SourceOffsetOutOfRange"),
         (KafkaError(KafkaError._AUTO_OFFSET_RESET), TerminalError, "SourceOffsetOutOfRange"),
-        (KafkaError(KafkaError._LOG_TRUNCATION), TerminalError, "SourceOffsetOutOfRange"),
-        (KafkaError(KafkaError.MSG_SIZE_TOO_LARGE, txn_requires_abort=True), TerminalError, "RecordRefused"),
-        (KafkaError(KafkaError.INVALID_RECORD, txn_requires_abort=True), TerminalError, "RecordRefused"),
+        (KafkaError(KafkaError._LOG_TRUNCATION), TerminalError, "SourceTruncated"),
+        (KafkaError(KafkaError.MSG_SIZE_TOO_LARGE, txn_requires_abort=True), RecordRefused, "MsgSizeTooLarge"),
+        (KafkaError(KafkaError.INVALID_RECORD, txn_requires_abort=True), RecordRefused, "InvalidRecord"),
     ],
     ids=lambda value: value.name() if isinstance(value, KafkaError) else "",
 )

@@ -8,7 +8,8 @@ import pytest
 from confluent_kafka import Producer
 
 from kafka_bridge.client_settings import Settings
-from kafka_bridge.kafka import AssignedConsumer, ClusterAdmin, Partition, SourceRecord, TransactionalProducer
+from kafka_bridge.errors import TerminalError
+from kafka_bridge.kafka import AssignedConsumer, ClusterAdmin, Partition, Progress, SourceRecord, TransactionalProducer
 
 PLACE = ("orders", 0)
 
@@ -38,7 +39,7 @@ def test_a_committed_record_comes_back_as_it_was_sent(address: str) -> None:
         "fetch.wait.max.ms": 10,
     }
     consumer = AssignedConsumer({**settings, **own})
-    consumer.assign({PLACE: 0})
+    consumer.assign({PLACE: Progress(0)})
     records: list[SourceRecord] = []
     ends: Mapping[Partition, int] = {}
     while not ends:
@@ -68,3 +69,19 @@ def test_a_renewed_admin_answers(address: str) -> None:
     admin.renew()
     assert admin._admin is not before
     assert admin.earliest([("empty", 0)]) == {("empty", 0): 0}
+
+
+def test_places_are_resolved_to_offsets(address: str) -> None:
+    producer = Producer({"bootstrap.servers": address, "log_level": 0})
+    for number in range(5):
+        producer.produce("timed", b"v", partition=0, timestamp=1_000 * (number + 1))
+    producer.flush(10)
+    admin = ClusterAdmin({"bootstrap.servers": address, "client.id": "test", "log_level": 0})
+    place = ("timed", 0)
+    assert admin.resolve({place: "earliest"}) == {place: 0}
+    assert admin.resolve({place: "latest"}) == {place: 5}
+    assert admin.resolve({place: 3}) == {place: 3}
+    assert "timed" in admin.topic_names()
+    with pytest.raises(TerminalError, match="offset 6 of timed-0, expected one from 0 to 5") as fault:
+        admin.resolve({place: 6})
+    assert fault.value.reason == "OffsetNotThere"

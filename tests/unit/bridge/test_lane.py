@@ -7,9 +7,18 @@ from collections.abc import Iterator
 import pytest
 
 from kafka_bridge.errors import AbortNeeded, FencedError, TerminalError, TransientError
-from kafka_bridge.kafka import Partition
-from kafka_bridge.positions import Position, encode_key, encode_value
-from support.lane_world import POSITIONS, LaneWorld
+from kafka_bridge.kafka import Partition, Progress
+from kafka_bridge.positions import (
+    LaneMemory,
+    LaneRecord,
+    Position,
+    encode_key,
+    encode_lane_key,
+    encode_lane_record,
+    encode_value,
+)
+from kafka_bridge.topic_config import Rewind
+from support.lane_world import DEAD_LETTERS, POSITIONS, LaneWorld
 
 P0, P1 = ("orders", 0), ("orders", 1)
 AWAY = TransientError("Transport", "the broker is away")
@@ -39,8 +48,8 @@ def expect_exact_copy(world: LaneWorld) -> None:
 def test_a_lane_fences_before_it_reads_positions_before_it_takes_up_partitions(world: LaneWorld) -> None:
     fill(world)
     world.run()
-    order = [call for call in world.faults.calls if call in {"init_transactions", "readPositions", "assign", "poll"}]
-    assert order[:4] == ["init_transactions", "readPositions", "assign", "poll"]
+    order = [call for call in world.faults.calls if call in {"init_transactions", "readMemory", "assign", "poll"}]
+    assert order[:4] == ["init_transactions", "readMemory", "assign", "poll"]
 
 
 def test_a_lane_begins_at_the_earliest_offset_and_says_so_before_its_first_record(world: LaneWorld) -> None:
@@ -50,7 +59,8 @@ def test_a_lane_begins_at_the_earliest_offset_and_says_so_before_its_first_recor
     assert world.target.values(P0) == [b"4", b"5", b"6"]
     begun = world.target.transactions[0]
     assert [(one.place, one.keyBytes, one.valueBytes) for one in begun] == [
-        ((POSITIONS, world.lane), encode_key("cluster", "orders", 0), encode_value(Position(4, "id-of-orders")))
+        ((POSITIONS, world.lane), encode_lane_key(world.lane), encode_lane_record(LaneRecord(world.lanes))),
+        ((POSITIONS, world.lane), encode_key("cluster", "orders", 0), encode_value(Position(4, "id-of-orders"))),
     ]
 
 
@@ -60,7 +70,7 @@ def test_a_lane_goes_on_where_it_stopped(world: LaneWorld) -> None:
     fill(world, count=5, first=7)
     world.run()
     expect_exact_copy(world)
-    assert world.faults.calls.count("earliestOffsets") == 1
+    assert world.faults.calls.count("resolveOffsets") == 1
 
 
 def test_a_new_partition_begins_and_the_others_go_on(world: LaneWorld) -> None:
@@ -166,13 +176,13 @@ def test_what_was_committed_is_counted_and_timed(world: LaneWorld) -> None:
 def test_a_lane_with_no_partitions_waits(world: LaneWorld) -> None:
     lane = world.run()
     assert lane.status().state == "Copying"
-    assert world.target.transactions == []
+    assert world.target.memory() == LaneMemory({}, LaneRecord(world.lanes)), "it says that it has begun, and no more"
 
 
 # ---- errors
 
 
-@pytest.mark.parametrize(("call", "earlier"), [("commit", 1), ("send", 1), ("send", 5), ("begin", 1), ("poll", 2)])
+@pytest.mark.parametrize(("call", "earlier"), [("commit", 1), ("send", 2), ("send", 6), ("begin", 1), ("poll", 2)])
 def test_an_abort_goes_back_to_the_stored_positions_with_the_same_producer(
     world: LaneWorld, call: str, earlier: int
 ) -> None:
@@ -182,8 +192,8 @@ def test_an_abort_goes_back_to_the_stored_positions_with_the_same_producer(
     expect_exact_copy(world)
     assert world.faults.calls.count("makeProducer") == 1
     after = world.faults.calls[world.faults.calls.index("abort") :]
-    assert [one for one in after if one in {"readPositions", "assign", "poll"}][:3] == [
-        "readPositions",
+    assert [one for one in after if one in {"readMemory", "assign", "poll"}][:3] == [
+        "readMemory",
         "assign",
         "poll",
     ]
@@ -206,7 +216,7 @@ def test_aborts_without_end_are_seen_and_pause(world: LaneWorld) -> None:
 
 
 @pytest.mark.parametrize(
-    "call", ["makeProducer", "init_transactions", "readPositions", "earliestOffsets", "assign", "poll", "begin", "send"]
+    "call", ["makeProducer", "init_transactions", "readMemory", "resolveOffsets", "assign", "poll", "begin", "send"]
 )
 @pytest.mark.parametrize("error", [AWAY, RuntimeError("a mistake")])
 def test_any_other_error_starts_over_with_a_new_producer(world: LaneWorld, call: str, error: Exception) -> None:
@@ -314,7 +324,7 @@ def test_a_topic_made_anew_stops_the_lane_and_copies_nothing_again(world: LaneWo
     expect_exact_copy(world)
 
 
-@pytest.mark.parametrize("call", ["makeProducer", "readPositions", "send"])
+@pytest.mark.parametrize("call", ["makeProducer", "readMemory", "send"])
 def test_a_named_fault_fails_the_lane_without_another_try(world: LaneWorld, call: str) -> None:
     fill(world)
     world.faults.fail(call, TerminalError("SchemaNotFound", "schema x cannot be read"))
@@ -331,7 +341,7 @@ def test_an_invalid_record_stops_the_lane_after_the_good_ones_before_it(world: L
     world.refused.add(b"bad")
     lane = world.run()
     assert (lane.status().state, lane.status().reason) == ("Failed", "InvalidRecord")
-    assert "value of orders-0 at offset 4" in lane.status().message
+    assert "orders-0 at offset 4: its value" in lane.status().message
     assert world.target.values(P0) == [b"0", b"1", b"2", b"3"]
     assert world.target.positions()[P0].offset == 4
     again = world.run()
@@ -416,3 +426,125 @@ def test_the_worst_of_both_leaves_the_positions_whole(world: LaneWorld) -> None:
     assert world.target.transactions[-1], "it went on"
     begun = [one for transaction in world.target.transactions for one in transaction if one.place[0] == POSITIONS]
     assert [one.valueBytes for one in begun].count(encode_value(Position(0, "id-of-orders"))) == 2
+
+
+# ---- records that cannot go their way
+
+
+def test_an_invalid_record_becomes_a_dead_letter_in_the_same_transaction(world: LaneWorld) -> None:
+    world.usesDeadLetters = True
+    world.refused = {b"4"}
+    fill(world)
+    lane = world.run()
+    assert world.target.values(P0) == [b"0", b"1", b"2", b"3", b"5", b"6"]
+    [letter] = world.target.committed[DEAD_LETTERS, world.lane]
+    assert letter.valueBytes == b"4"
+    assert dict(letter.headerList or []) == {
+        "kafka-bridge.bridge": b"orders",
+        "kafka-bridge.topic": b"orders",
+        "kafka-bridge.partition": b"0",
+        "kafka-bridge.offset": b"4",
+        "kafka-bridge.reason": b"its value: it is refused",
+    }
+    together = next(one for one in world.target.transactions if letter in one)
+    assert any(record.place[0] == POSITIONS for record in together)
+    assert (lane.counters().records, lane.counters().deadLetters) == (7, 1)
+
+
+@pytest.mark.parametrize("place", [0, 1, 50, 199])
+def test_the_record_that_the_target_refuses_is_found_and_named(world: LaneWorld, place: int) -> None:
+    fill(world, count=200)
+    world.target.refusals["orders"] = {b"%d" % place}
+    lane = world.run()
+    assert (lane.status().state, lane.status().reason) == ("Failed", "InvalidRecord")
+    assert (
+        f"orders-0 at offset {place}: the target refuses it: commit_transaction: message too" in lane.status().message
+    )
+    assert world.target.values(P0) == world.source.values(P0)[:place], "all before it has been copied"
+    assert world.target.positions()[P0].offset == place
+
+
+def test_a_record_that_the_target_refuses_becomes_a_dead_letter(world: LaneWorld) -> None:
+    world.usesDeadLetters = True
+    for number in range(100):
+        world.source.append(P0, b"%d" % number)
+        world.source.append(P1, b"%d" % number)
+    world.target.refusals["orders"] = {b"20", b"77"}
+    lane = world.run()
+    assert lane.status().state == "Copying"
+    wanted = [b"%d" % number for number in range(100) if number not in (20, 77)]
+    assert world.target.values(P0) == world.target.values(P1) == wanted
+    letters = world.target.values((DEAD_LETTERS, world.lane))
+    assert sorted(letters, key=str) == [b"20", b"20", b"77", b"77"]
+    assert lane.counters().records == 200
+
+
+def test_a_record_that_not_even_the_dead_letter_topic_takes_stops_the_lane(world: LaneWorld) -> None:
+    world.usesDeadLetters = True
+    fill(world)
+    world.target.refusals = {"orders": {b"3"}, DEAD_LETTERS: {b"3"}}
+    lane = world.run()
+    assert (lane.status().state, lane.status().reason) == ("Failed", "MsgSizeTooLarge")
+    assert "orders-0 at offset 3" in lane.status().message
+    assert world.target.values(P0) == [b"0", b"1", b"2"]
+
+
+def test_a_lane_whose_own_record_is_refused_says_so(world: LaneWorld) -> None:
+    fill(world)
+    world.target.refusals[POSITIONS] = {encode_lane_record(LaneRecord(world.lanes))}
+    lane = world.run()
+    assert (lane.status().state, lane.status().reason) == ("Failed", "MsgSizeTooLarge")
+
+
+# ---- where copying begins
+
+
+def test_a_lane_may_begin_at_the_end_and_misses_nothing_from_there_on(world: LaneWorld) -> None:
+    world.startFrom = "latest"
+    fill(world)
+    world.run()
+    fill(world, P0, 2, 7)
+    fill(world, P1, 3)
+    world.run()
+    assert world.target.values(P0) == [b"7", b"8"]
+    assert world.target.values(P1) == [b"0", b"1", b"2"], "it came later, so all of it"
+
+
+def test_a_rewind_is_stored_with_the_positions_that_it_makes(world: LaneWorld) -> None:
+    fill(world)
+    world.run()
+    world.rewinds = [Rewind(id="again", topic="orders", partition=0, to=5)]
+    # The process dies before its first record: what the rewind asked for is agreed on already.
+    world.faults.fail("poll", TransientError("Transport", "away"))
+    world.run()
+    world.run()
+    assert world.target.values(P0) == [*world.source.values(P0), b"5", b"6"]
+    assert world.target.memory().record == LaneRecord(world.lanes, ("again",))
+
+
+def test_a_topic_made_anew_stops_the_lane_until_it_is_rewound(world: LaneWorld) -> None:
+    fill(world)
+    world.run()
+    world.source.topicIds["orders"] = "another"
+    lane = world.run()
+    assert (lane.status().state, lane.status().reason) == ("Failed", "SourceTopicRecreated")
+    world.rewinds = [Rewind(id="anew", topic="orders", to="earliest")]
+    assert world.run().status().state == "Copying"
+    assert world.target.values(P0) == world.source.values(P0) * 2
+    assert world.target.positions()[P0].topicId == "another"
+
+
+def test_the_leader_epoch_of_a_position_is_handed_to_the_copier(world: LaneWorld) -> None:
+    fill(world)
+    world.run()
+    world.run()
+    assert world.source.assigned[-1] == {P0: Progress(7, 3)}
+
+
+def test_a_lane_of_a_former_number_of_lanes_stops(world: LaneWorld) -> None:
+    fill(world)
+    world.run()
+    world.lanes = 12
+    lane = world.run()
+    assert (lane.status().state, lane.status().reason) == ("Failed", "LanesMismatch")
+    expect_exact_copy(world)

@@ -13,8 +13,8 @@ from support.lane_world import LaneWorld
 CALLS = (
     "makeProducer",
     "init_transactions",
-    "readPositions",
-    "earliestOffsets",
+    "readMemory",
+    "resolveOffsets",
     "assign",
     "poll",
     "begin",

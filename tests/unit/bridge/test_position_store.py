@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pytest
 
 from kafka_bridge import position_store
 from kafka_bridge.errors import TerminalError, TransientError
-from kafka_bridge.kafka import Batch, Partition
-from kafka_bridge.position_store import read_positions
-from kafka_bridge.positions import Position, encode_key, encode_value
+from kafka_bridge.kafka import Batch, Partition, Progress
+from kafka_bridge.position_store import read_memory
+from kafka_bridge.positions import (
+    LaneMemory,
+    LaneRecord,
+    Position,
+    encode_key,
+    encode_lane_key,
+    encode_lane_record,
+    encode_value,
+)
 from support.fake_kafka import FakeClock, FakeRecord
 
 PLACE = ("_bridge-positions.plant.orders.c", 2)
@@ -32,9 +40,9 @@ class Log:
     def last_stable(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         return dict.fromkeys(partitions, self.stable.pop(0) if len(self.stable) > 1 else self.stable[0])
 
-    def assign(self, offsets: dict[Partition, int]) -> None:
+    def assign(self, places: Mapping[Partition, Progress]) -> None:
         assert self.stable == [self.end], "reads before the last stable offset has reached the end"
-        self.assigned = offsets
+        self.assigned = {place: at.offset for place, at in places.items()}
 
     def poll(self, limit: int, timeoutSeconds: float) -> Batch:
         return self.batches.pop(0) if self.batches else Batch([], {})
@@ -57,7 +65,7 @@ def read(log: Log, clock: FakeClock, beats: list[float] | None = None) -> dict[P
         if beats is not None:
             beats.append(clock.now)
 
-    return read_positions(log, log, PLACE, "c", beat)
+    return dict(read_memory(log, log, PLACE, "c", beat).positions)
 
 
 def test_the_last_position_of_each_partition_counts(clock: FakeClock) -> None:
@@ -118,3 +126,10 @@ def test_a_foreign_record_stops_the_lane_and_is_shown(clock: FakeClock) -> None:
     with pytest.raises(TerminalError, match=r"plant\.orders\.c-2.*b'text'") as fault:
         read(log, clock)
     assert fault.value.reason == "PositionsTopicMismatch"
+
+
+def test_the_lane_s_own_record_is_read_beside_the_positions(clock: FakeClock) -> None:
+    own = FakeRecord(PLACE, 1, encode_lane_key(2), encode_lane_record(LaneRecord(6, ("again",))))
+    log = Log(0, 3, [3], [Batch([record(0, 1, 5), own, record(2, 1, 6)], {})])
+    memory = read_memory(log, log, PLACE, "c", lambda: None)
+    assert memory == LaneMemory({("orders", 1): Position(6, "t")}, LaneRecord(6, ("again",)))

@@ -10,10 +10,11 @@ from typing import Any, cast
 import fastavro
 import pytest
 
-from kafka_bridge.copier import CopyStep, Progress
-from kafka_bridge.errors import TerminalError
-from kafka_bridge.kafka import AssignedConsumer, Batch, Headers, Partition, TransactionalProducer
-from kafka_bridge.records_copier import RecordsCopier, build_routes
+from kafka_bridge.copier import CopyStep
+from kafka_bridge.errors import OversizedRecord, TerminalError
+from kafka_bridge.kafka import AssignedConsumer, Batch, Headers, Partition, Progress, TransactionalProducer
+from kafka_bridge.records_copier import DeadLetters, RecordsCopier, Route, build_routes
+from kafka_bridge.topic_selection import select_topics
 from support.bridge_config import make_config
 from support.fake_kafka import FakeRecord
 from support.stack import PROJECT_ROOT
@@ -64,10 +65,22 @@ VALID = encode({"id": "a", "n": 1})
 
 def step(records: list[FakeRecord], ends: dict[Partition, int] | None = None, **config: Any) -> tuple[CopyStep, Sides]:
     sides = Sides(Batch(records, ends or {}))
-    copier = RecordsCopier(
-        cast(AssignedConsumer, sides), cast(TransactionalProducer, sides), build_routes(make_config(**config))
+    return make_copier(sides, **config).step(sides, 0.5, 50), sides
+
+
+def make_copier(sides: Sides, **config: Any) -> RecordsCopier:
+    return RecordsCopier(
+        cast(AssignedConsumer, sides),
+        cast(TransactionalProducer, sides),
+        routes_of(**config),
+        "orders",
+        DeadLetters("dead", 3),
     )
-    return copier.step(sides, 0.5), sides
+
+
+def routes_of(**config: Any) -> dict[str, Route]:
+    made = make_config(**config)
+    return build_routes(select_topics(made.topics, ["orders"]), made.schemaFolder)
 
 
 def test_partition_key_headers_and_timestamp_are_kept() -> None:
@@ -118,7 +131,7 @@ def test_a_record_that_fails_its_schema_stops_behind_the_good_ones(folder: Path,
     done, sides = step(records, {P0: 9, P5: 7}, topics=[AVRO_TOPIC], schemaFolder=str(folder))
     assert done.failure is not None
     assert done.failure.reason == "InvalidRecord"
-    assert "value of orders-0 at offset 5: " in str(done.failure)
+    assert "orders-0 at offset 5: its value: " in str(done.failure)
     assert why in str(done.failure)
     assert done.progress == {P0: Progress(5, 3)}
     assert done.records == 1
@@ -129,7 +142,7 @@ def test_a_record_that_fails_its_schema_stops_behind_the_good_ones(folder: Path,
 def test_keys_are_checked_too(folder: Path) -> None:
     topic = {**AVRO_TOPIC, "key": AVRO_TOPIC["value"]}
     done, _ = step([FakeRecord(P0, 5, b"k", VALID)], topics=[topic], schemaFolder=str(folder))
-    assert "key of orders-0 at offset 5" in str(done.failure)
+    assert "orders-0 at offset 5: its key: " in str(done.failure)
 
 
 def test_a_tombstone_passes(folder: Path) -> None:
@@ -149,14 +162,64 @@ def test_an_unusable_schema_is_named_with_its_file(tmp_path: Path, text: str | N
     if text is not None:
         (tmp_path / "record.avsc").write_text(text)
     with pytest.raises(TerminalError, match=str(tmp_path / "record.avsc")) as fault:
-        build_routes(make_config(topics=[AVRO_TOPIC], schemaFolder=str(tmp_path)))
+        routes_of(topics=[AVRO_TOPIC], schemaFolder=str(tmp_path))
     assert fault.value.reason == reason
 
 
 def test_the_sample_schema_is_usable() -> None:
     topic = {"name": "orders", "targetName": "orders", "value": {"format": "avro", "schemaFile": "schema.avsc"}}
-    routes = build_routes(make_config(topics=[topic], schemaFolder=str(PROJECT_ROOT / "stack" / "avro")))
-    check = routes["orders"].checkValue
+    routes = routes_of(topics=[topic], schemaFolder=str(PROJECT_ROOT / "stack" / "avro"))
+    check = routes["orders"].value
     assert check is not None
     with pytest.raises(ValueError, match="do not decode"):
         check(b"no order")
+
+
+def test_a_dead_letter_is_the_record_as_it_was_with_where_it_came_from(folder: Path) -> None:
+    headers: Headers = [("trace", b"1"), ("trace", b"2")]
+    bad = FakeRecord(P0, 5, b"k", b"\xff", headers, 1_700_000_000_123, 7)
+    topic = AVRO_TOPIC | {"onInvalid": "deadLetter"}
+    done, sides = step([bad, FakeRecord(P0, 6, b"k", VALID)], {P0: 9}, topics=[topic], schemaFolder=str(folder))
+    target, partition, key, value, sent, timestampMs = sides.calls[2]
+    assert (target, partition, key, value, timestampMs) == ("dead", 3, b"k", b"\xff", 1_700_000_000_123)
+    assert sent[:2] == headers
+    told = dict(sent[2:])
+    assert told.pop("kafka-bridge.reason").startswith(b"its value: 1 bytes do not decode: ")
+    assert told == {
+        "kafka-bridge.bridge": b"orders",
+        "kafka-bridge.topic": b"orders",
+        "kafka-bridge.partition": b"0",
+        "kafka-bridge.offset": b"5",
+    }
+    assert (done.records, done.deadLetters, done.failure) == (2, 1, None)
+    assert (done.progress, done.ends) == ({P0: Progress(7, 3)}, {P0: 9})
+
+
+def test_conversion_sends_what_the_codec_made(folder: Path) -> None:
+    other = json.loads(SCHEMA) | {"fields": json.loads(SCHEMA)["fields"][:1]}
+    (folder / "short.avsc").write_text(json.dumps(other))
+    value = {"format": "avro", "schemaFile": "record.avsc", "convertTo": {"schemaFile": "short.avsc"}}
+    topics = [{"name": "orders", "value": value}]
+    _, sides = step([FakeRecord(P0, 5, b"k", VALID)], topics=topics, schemaFolder=str(folder))
+    assert sides.calls[2][3] == b"\x02a"
+
+
+def test_a_record_too_large_to_be_sent_is_one_that_fails() -> None:
+    sides = Sides(Batch([FakeRecord(P0, 5, b"k", b"v"), FakeRecord(P0, 6)], {P0: 7}))
+
+    def refuse(*sent: Any) -> None:
+        raise OversizedRecord("MsgSizeTooLarge", "too many bytes")
+
+    sides.send = refuse  # type: ignore[method-assign]
+    done = make_copier(sides).step(sides, 0.5, 50)
+    assert "orders-0 at offset 5: too many bytes" in str(done.failure)
+    assert (done.records, done.progress, done.ends) == (0, {}, {})
+    topic = {"name": "orders", "onInvalid": "deadLetter"}
+    done = make_copier(sides, topics=[topic]).step(sides, 0.5, 50)
+    assert "orders-0 at offset 5: too many bytes" in str(done.failure), "the dead-letter topic does not take it either"
+
+
+def test_no_more_is_moved_than_the_lane_asks_for() -> None:
+    sides = Sides(Batch([], {}))
+    make_copier(sides).step(sides, 0.5, 7)
+    assert sides.limit == 7

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from kafka_bridge import supervisor as module
 from kafka_bridge.errors import TransientError
 from kafka_bridge.kafka import Heartbeat, Partition, TopicFacts
 from kafka_bridge.metrics import LatencyHistogram
-from kafka_bridge.positions import positions_topic
+from kafka_bridge.positions import LaneMemory, LaneRecord, positions_topic
 from kafka_bridge.supervisor import HANG_EXIT_CODE, HANG_SECONDS, STOP_SECONDS, UNHEALTHY_SECONDS, Supervisor
 from support.bridge_config import make_config
 from support.fake_kafka import FakeAdmin, FakeClock
@@ -43,6 +42,9 @@ class Cluster(FakeAdmin):
 
     def earliest(self, places: Iterable[Partition]) -> dict[Partition, int]:
         return dict.fromkeys(places, 0)
+
+    def resolve(self, wheres: Any) -> dict[Partition, int]:
+        return self.earliest(wheres)
 
 
 class HeldThread(threading.Thread):
@@ -86,9 +88,11 @@ class World:
     source: Cluster
     target: Cluster
     clock: FakeClock
+    memories: dict[int, LaneMemory] = field(default_factory=dict)
+    """What lanes have stored."""
 
     def replica(self, **config: Any) -> Supervisor:
-        return Supervisor(make_config(**config), LatencyHistogram(CollectorRegistry()))
+        return Supervisor(make_config(**config), LatencyHistogram())
 
     def turn(self, replica: Supervisor, count: int = 1) -> Turns:
         """Let the supervisor's own loop go round, each time after both clusters were asked."""
@@ -114,7 +118,13 @@ def replica_world(monkeypatch: pytest.MonkeyPatch) -> World:
     class Thread(HeldThread):
         clock = world.clock
 
+    def read_memory(admin: Cluster, consumer: object, place: Partition, *rest: object) -> LaneMemory:
+        assert admin is world.target
+        return world.memories.get(place[1], LaneMemory())
+
     monkeypatch.setattr(module, "ClusterAdmin", make_admin)
+    monkeypatch.setattr(module, "AssignedConsumer", lambda settings: SimpleNamespace(close=lambda: None))
+    monkeypatch.setattr(module, "read_memory", read_memory)
     monkeypatch.setattr(module, "time", world.clock)
     monkeypatch.setattr(module, "threading", SimpleNamespace(Thread=Thread, Event=threading.Event))
     return world
@@ -243,7 +253,10 @@ def test_a_positions_topic_that_does_not_fit_fails_every_lane_by_name(world: Wor
     replica = world.replica(lanes=4)
     turns = world.turn(replica, 3)
     assert {(state, reason) for _, state, reason in states(replica)} == {("Failed", "PositionsTopicMismatch")}
-    assert "has 3 partitions, expected 4" in replica.status().lanes[0].message
+    fault = replica.status().fault
+    assert fault is not None
+    assert fault.reason == "PositionsTopicMismatch"
+    assert "has cleanup.policy delete" in fault.message
     assert turns.pauses == [0.5, 2.0, 2.0, 2.0]
     assert "orders" not in world.target.facts, "nothing else is touched"
     world.target.facts[POSITIONS] = TopicFacts("x", 4)
@@ -336,3 +349,97 @@ def test_counters_and_partitions_are_those_of_all_lanes(world: World) -> None:
     status = replica.status()
     assert (status.counters.records, status.counters.bytes, status.counters.transactionsCommitted) == (3, 30, 2)
     assert sorted((one.topic, one.partition) for one in status.partitions) == [("orders", one) for one in range(6)]
+
+
+def test_a_pattern_is_followed_and_topics_that_appear_are_taken_up(world: World) -> None:
+    world.source.facts |= {"plant.a": TopicFacts("id-of-plant.a", 2), "plant.test": TopicFacts("id", 2)}
+    topic = {"pattern": r"plant\.(.*)", "exclude": [r".*\.test"], "targetName": "site.$1"}
+    replica = world.replica(lanes=2, topics=[topic])
+    world.turn(replica)
+    assert world.target.facts.keys() == {POSITIONS, "site.a"}
+    assert replica.status().missingTopics == ()
+    world.source.facts["plant.b"] = TopicFacts("id-of-plant.b", 3)
+    world.turn(replica)
+    assert world.target.facts["site.b"].partitions == 3
+    places = {place for lane, _ in replica._running() for place in lane._parts.partitions()}
+    assert places == {("plant.a", 0), ("plant.a", 1), ("plant.b", 0), ("plant.b", 1), ("plant.b", 2)}
+    assert replica._work is not None
+    assert replica._work.routes["plant.b"].targetName == "site.b"
+
+
+def test_a_pattern_that_finds_nothing_yet_is_ready(world: World) -> None:
+    replica = world.replica(topics=[{"pattern": "nothing.*"}])
+    world.turn(replica)
+    let_copy(replica)
+    assert replica.status().ready
+
+
+def test_a_topic_that_cannot_be_taken_up_is_told_while_the_others_go_on(world: World) -> None:
+    world.source.facts["a.x"] = TopicFacts("id-of-a.x", 1)
+    replica = world.replica(topics=[{"pattern": r"[ab]\.(.*)", "targetName": "$1"}])
+    world.turn(replica)
+    let_copy(replica)
+    assert replica.status().ready
+    world.source.facts["b.x"] = TopicFacts("id-of-b.x", 1)
+    world.turn(replica)
+    status = replica.status()
+    assert (status.ready, status.fault and status.fault.reason) == (False, "TargetTopicConflict")
+    assert {lane.state for lane in status.lanes} == {"Copying"}
+    del world.source.facts["b.x"]
+    world.turn(replica)
+    assert replica.status().ready
+
+
+def test_the_dead_letter_topic_is_made_where_it_is_asked_for(world: World) -> None:
+    replica = world.replica()
+    world.turn(replica)
+    assert world.target.facts.keys() == {POSITIONS, "orders"}
+    replica = world.replica(topics=[{"name": "orders", "onInvalid": "deadLetter"}])
+    world.turn(replica)
+    assert world.target.facts["orders.dead-letters"].partitions == 4
+    replica = world.replica(topics=[{"name": "orders", "onInvalid": "deadLetter"}], deadLetterTopic="bin")
+    world.turn(replica)
+    assert world.target.facts["bin"].partitions == 4
+
+
+def test_batches_fit_the_strictest_target_topic(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[dict[str, Any]] = []
+    monkeypatch.setattr(module, "TransactionalProducer", lambda settings, heartbeat: made.append(settings))
+    world.target.facts["orders"] = TopicFacts("id", 6)
+    world.target.configs["orders"] = {"max.message.bytes": "5000"}
+    replica = world.replica()
+    world.turn(replica)
+    replica._running()[0][0]._parts.makeProducer(lambda: None)
+    assert made[0]["batch.size"] == 5000
+
+
+def test_another_number_of_lanes_starts_none(world: World) -> None:
+    world.target.create_topic(POSITIONS, 6, {"cleanup.policy": "compact"})
+    world.memories[0] = LaneMemory({}, LaneRecord(6))
+    replica = world.replica(lanes=4)
+    world.turn(replica)
+    assert {(state, reason) for _, state, reason in states(replica)} == {("Failed", "LanesMismatch")}
+    assert "orders" not in world.target.facts
+
+
+def test_a_migration_of_lanes_comes_before_the_first_lane(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.target.create_topic(POSITIONS, 6, {"cleanup.policy": "compact"})
+    fenced: list[str] = []
+
+    class Producer:
+        def __init__(self, settings: dict[str, Any], heartbeat: Heartbeat) -> None:
+            fenced.append(settings["transactional.id"])
+
+        def __getattr__(self, name: str) -> Callable[..., None]:
+            return lambda *rest: None
+
+    monkeypatch.setattr(module, "TransactionalProducer", Producer)
+    second = world.replica(lanes=8, migrateLanesFrom=6, ordinal=1, replicas=2)
+    world.turn(second)
+    assert {(state, reason) for _, state, reason in states(second)} == {("Waiting", "LanesMigrating")}
+    assert fenced == []
+    first = world.replica(lanes=8, migrateLanesFrom=6, ordinal=0, replicas=2)
+    world.turn(first)
+    assert fenced == ["plant.orders.source-id.lanes", *(f"plant.orders.source-id.lane.{lane}" for lane in range(6))]
+    assert world.target.facts[POSITIONS].partitions == 8
+    assert len(first._running()) == 4

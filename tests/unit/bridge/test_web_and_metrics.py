@@ -42,7 +42,8 @@ class Replica:
         self.status = READY
         self.isAlive = True
         self.registry = CollectorRegistry()
-        self.latency = LatencyHistogram(self.registry)
+        self.latency = LatencyHistogram()
+        self.registry.register(self.latency)
         self.registry.register(StatusCollector(lambda: self.status))
         self.client = TestClient(build_app(lambda: self.status, lambda: self.isAlive, self.registry))
 

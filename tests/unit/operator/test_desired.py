@@ -55,7 +55,7 @@ def test_the_bridge_can_read_what_is_rendered_for_it() -> None:
     assert (config.instance, config.bridge, config.ordinal, config.replicas, config.lanes) == ("kbo", "orders", 1, 2, 6)
     assert config.source.bootstrapServers == "source-kafka:9093"
     assert config.target.tls.keyFile == "/etc/kafka-bridge/tls/target/tls.key"
-    assert config.topics[0].targetName == "orders"
+    assert config.topics[0].name == "orders"
     assert config.topics[0].value.schemaFile == "schema.avsc"
 
 

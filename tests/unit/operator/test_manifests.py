@@ -112,7 +112,9 @@ SLIPS = [
     Slip("replicas: 1", "replicas: -1", 11, 13, "spec.replicas", ("number -1", "from 0 to 64")),
     Slip("replicas: 1", "replicas: 7", 11, 13, "spec.replicas", ("replicas 7", "lanes (6)")),
     Slip("replicas: 1", "suspend: maybe", 11, 12, "spec.suspend", ("'maybe'", "true or false")),
-    Slip("replicas: 1", "startFrom: latest", 11, 14, "spec.startFrom", ("'latest'", "earliest")),
+    Slip(
+        "replicas: 1", "startFrom: middle", 11, 14, "spec.startFrom", ("middle", "earliest, latest or a point in time")
+    ),
     Slip("replicas: 1", "resources: {memory: 1GB}", 11, 23, "spec.resources.memory", ("'1GB'", "512Mi")),
     Slip("replicas: 1", "resources: {cpus: two}", 11, 21, "spec.resources.cpus", ("'two'", "500m")),
     Slip("replicas: 1", "resources: 1Gi", 11, 14, "spec.resources", ("'1Gi'", "a mapping with memory, cpus, pids")),
@@ -224,7 +226,6 @@ def test_all_mistakes_are_told_at_once_and_in_order(tmp_path: Path) -> None:
         (1, ""),
         (5, "metadata.name"),
         (6, "metadata.nam"),
-        (11, "spec.topics[0].name"),
         (11, "spec.topics[0].nam"),
         (12, "spec.topics[0].value.format"),
         (14, "spec.lanes"),
