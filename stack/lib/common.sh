@@ -39,6 +39,8 @@ compose() {
   for file in "$projectRoot/.env" "$projectRoot/.env.local"; do
     [ -f "$file" ] && files+=(--env-file "$file")
   done
-  ${composeSeconds:+timeout "$composeSeconds"} docker compose --project-directory "$stackDir" -f "$stackDir/compose.yaml" "${files[@]}" \
+  local over; over=$(setting COMPOSE_OVERRIDE)
+  ${composeSeconds:+timeout "$composeSeconds"} docker compose --project-directory "$stackDir" \
+    -f "$stackDir/compose.yaml" ${over:+-f "$over"} "${files[@]}" \
     --project-name "$(setting COMPOSE_PROJECT_NAME)" "$@"
 }
