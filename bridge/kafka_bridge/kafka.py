@@ -221,7 +221,7 @@ class TransactionalProducer:
                 return
             except BufferError:
                 self._heartbeat()
-                self._producer.poll(0.1)
+                self._poll(0.1)
             except KafkaException as failure:
                 error = _error_of(failure)
                 if error.code() in _FAILED_BEFORE:
@@ -233,7 +233,7 @@ class TransactionalProducer:
 
     def serve(self) -> None:
         """Let librdkafka hand over what it has to say."""
-        self._producer.poll(0)
+        self._poll(0)
 
     def close(self) -> None:
         """Let go without waiting for anything: an open transaction is settled by the next init_transactions."""
@@ -242,6 +242,13 @@ class TransactionalProducer:
             self._producer.poll(0)
         except KafkaException as failure:
             logger.debug("while closing a producer: {}", failure)
+
+    def _poll(self, seconds: float) -> None:
+        """A fatal error, such as having been fenced, is told here first where nothing was sent meanwhile."""
+        try:
+            self._producer.poll(seconds)
+        except KafkaException as failure:
+            raise classify(_error_of(failure), "poll") from failure
 
     def _now(self, call: Callable[[], None], doing: str) -> None:
         try:
@@ -272,9 +279,12 @@ class AssignedConsumer:
         records: list[Message] = []
         ends: dict[Partition, int] = {}
         # The first call waits; asked for many, it would wait for all of them.
-        messages = self._consumer.consume(1, timeoutSeconds)
-        if messages:
-            messages += self._consumer.consume(limit - 1, 0)
+        try:
+            messages = self._consumer.consume(1, timeoutSeconds)
+            if messages:
+                messages += self._consumer.consume(limit - 1, 0)
+        except KafkaException as failure:
+            raise classify(_error_of(failure), "consume") from failure
         for message in messages:
             error = message.error()
             if error is None:

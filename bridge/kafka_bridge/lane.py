@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -17,7 +17,7 @@ from typing import Protocol
 from loguru import logger
 
 from kafka_bridge.copier import Copier, CopyStep
-from kafka_bridge.errors import AbortNeeded, FencedError, RecordRefused, TerminalError, TransientError
+from kafka_bridge.errors import AbortNeeded, BridgeError, FencedError, RecordRefused, TerminalError, TransientError
 from kafka_bridge.kafka import Headers, Heartbeat, Partition, Progress
 from kafka_bridge.positions import (
     LaneMemory,
@@ -84,6 +84,8 @@ class LaneParts:
     makeCopier: Callable[[LaneProducer], Copier]
     readMemory: Callable[[Heartbeat], LaneMemory]
     resolveOffsets: Callable[[Mapping[Partition, Where]], dict[Partition, int]]
+    askTopicIds: Callable[[Iterable[str]], Mapping[str, str]]
+    """The ids of topics as the source has them now."""
     observeLatency: Callable[[tuple[int, ...], float], None] = lambda timestamps, now: None
     """Called after a commit with the source timestamps (ms) of its records and the time (s)."""
     clock: Callable[[], float] = time.monotonic
@@ -189,7 +191,8 @@ class Lane:
                 return
             except (TerminalError, RecordRefused) as error:
                 # A refusal comes here only from what the lane stores of itself.
-                self._become("Failed", error.reason, str(error))
+                cause = self._cause_of(error)
+                self._become("Failed", cause.reason, str(cause))
                 return
             except TransientError as error:
                 if self._stopping.is_set():
@@ -388,6 +391,23 @@ class Lane:
         except AbortNeeded as error:
             # An abort that itself asks for an abort leads nowhere with this producer.
             raise TransientError(error.reason, str(error)) from error
+
+    def _cause_of(self, error: BridgeError) -> BridgeError:
+        """An offset that is not there may belong to a topic that is not there: its successor has the name alone."""
+        if error.reason != "SourceOffsetOutOfRange":
+            return error
+        try:
+            current = self._parts.askTopicIds({topic for topic, _ in self._stored})
+            plan_resume(
+                LaneMemory(self._stored),
+                {place: current[place[0]] for place in self._stored if place[0] in current},
+                self._parts.lanes,
+                self._parts.startFrom,
+                (),
+            )
+        except BridgeError as cause:
+            return cause if isinstance(cause, TerminalError) else error
+        return error
 
     def _let_go(self) -> None:
         """Close what is open. An unfinished transaction is settled by the next init_transactions."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
@@ -221,6 +221,7 @@ class Supervisor:
                 makeCopier=lambda producer: self._make_copier(producer, number),
                 readMemory=lambda heartbeat: self._read_memory(work.bridgeId, work.sourceClusterId, number, heartbeat),
                 resolveOffsets=self._sourceAdmin.resolve,
+                askTopicIds=self._topic_ids,
                 observeLatency=self._latency.observe,
                 clock=time.monotonic,
             )
@@ -228,6 +229,9 @@ class Supervisor:
         thread = threading.Thread(target=lane.run, name=f"lane-{number}", daemon=True)
         thread.start()
         self._lanes[number] = (lane, thread)
+
+    def _topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
+        return {name: facts.topicId for name, facts in self._sourceAdmin.topics(topics).items()}
 
     def _make_producer(self, transactionalId: str, name: str, heartbeat: Heartbeat) -> LaneProducer:
         batchBytes = self._work.batchBytes if self._work is not None else BATCH_BYTES

@@ -120,15 +120,21 @@ class Clusters:
             "topics": [{"name": bridge}],
         } | changed
 
-    def bridge(self, bridge: str, **changed: Any) -> Bridge:
-        """Create and start one replica. An older one of that name is removed."""
+    def bridge(
+        self, bridge: str, *, suffix: str = "", hosts: Mapping[str, str] | None = None, **changed: Any
+    ) -> Bridge:
+        """Create and start one replica. An older one of that name is removed; one of another suffix goes on.
+
+        `hosts` are addresses by name that the bridge sees in place of the networks' own.
+        """
         config = self.config(bridge, **changed)
-        made = Bridge(self, f"{self.stack.instance}-{bridge}-{config['ordinal']}")
+        made = Bridge(self, f"{self.stack.instance}-{bridge}-{config['ordinal']}{suffix}")
         made.remove()
         stack = self.stack
         stack.docker(
             "create", "--name", made.name, "--label", f"bridge.kafka/instance={stack.instance}",
             "--network", stack.network("network1"), "--user", "10001:10001", "--read-only", "--tmpfs", "/tmp",
+            *(f"--add-host={name}:{address}" for name, address in (hosts or {}).items()),
             "--memory", "512m", "--env", f"BRIDGE_CONFIG={json.dumps(config)}",
             "--volume", f"{stack.instance}_tls-bridge-source:/etc/kafka-bridge/tls/source:ro",
             "--volume", f"{stack.instance}_tls-bridge-target:/etc/kafka-bridge/tls/target:ro",
@@ -171,14 +177,17 @@ class Bridge:
 
     def status(self) -> dict[str, Any]:
         """/status, or {} while it does not answer."""
-        network = self.clusters.stack.network("network2")
-        address = self._facts()["NetworkSettings"]["Networks"][network]["IPAddress"]
         try:
-            with urllib.request.urlopen(f"http://{address}:8080/status", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://{self.address()}:8080/status", timeout=5) as answer:
                 status: dict[str, Any] = json.load(answer)
                 return status
         except OSError:
             return {}
+
+    def address(self) -> str:
+        """Where it can be asked from this machine."""
+        network = self.clusters.stack.network("network2")
+        return str(self._facts()["NetworkSettings"]["Networks"][network]["IPAddress"])
 
     def is_ready(self) -> bool:
         return bool(self.status().get("ready"))

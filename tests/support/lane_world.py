@@ -73,6 +73,7 @@ class LaneWorld:
                 rewinds=self.rewinds,
                 readMemory=self.target.read_memory,
                 resolveOffsets=self.source.resolve,
+                askTopicIds=lambda topics: {topic: self.source.topicIds[topic] for topic in topics},
                 observeLatency=self._observe,
                 clock=self.clock,
                 wallClock=self.clock,

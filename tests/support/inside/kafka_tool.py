@@ -18,7 +18,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    ConfigResource,
+    ConfigSource,
+    NewPartitions,
+    NewTopic,
+    ResourceType,
+)
 
 TLS = "/etc/kafka/tls"
 NUMBER_DIGITS = 12
@@ -74,6 +81,42 @@ def grow(arguments: argparse.Namespace) -> object:
     return {"partitions": arguments.partitions}
 
 
+def configs(arguments: argparse.Namespace) -> object:
+    """The settings of a topic that were made for it."""
+    resource = ConfigResource(ResourceType.TOPIC, arguments.topic)
+    # Kept by name: without one it would go, and its futures with it.
+    admin = AdminClient(connection(arguments))
+    [future] = admin.describe_configs([resource]).values()
+    own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+    return {name: entry.value for name, entry in future.result(30).items() if entry.source == own}
+
+
+def trim(arguments: argparse.Namespace) -> object:
+    """Forget the records before offset --first in every partition, as retention does."""
+    admin = AdminClient(connection(arguments))
+    found = admin.list_topics(arguments.topic, timeout=10).topics[arguments.topic].partitions
+    for future in admin.delete_records(
+        [TopicPartition(arguments.topic, one, arguments.first) for one in found]
+    ).values():
+        future.result(30)
+    return {"first": arguments.first}
+
+
+def layout(arguments: argparse.Namespace) -> object:
+    """The brokers that are there, and by topic and partition: leader, replicas, and those of them in sync."""
+    found = AdminClient(connection(arguments)).list_topics(timeout=10)
+    return {
+        "brokers": sorted(found.brokers),
+        "topics": {
+            name: {
+                str(number): {"leader": one.leader, "replicas": sorted(one.replicas), "inSync": sorted(one.isrs)}
+                for number, one in facts.partitions.items()
+            }
+            for name, facts in found.topics.items()
+        },
+    }
+
+
 def describe(arguments: argparse.Namespace) -> object:
     """Topics with their partition counts."""
     topics = AdminClient(connection(arguments)).list_topics(timeout=10).topics
@@ -89,7 +132,12 @@ def numbered(number: int, size: int, padding: bytes) -> bytes:
 
 
 def produce(arguments: argparse.Namespace) -> object:
-    """Numbered records; with --per-transaction in transactions, of which each --abort-every'th is aborted."""
+    """Numbered records; with --per-transaction in transactions, of which each --abort-every'th is aborted.
+
+    SIGTERM ends it before --count is reached.
+    """
+    ended: list[int] = []
+    signal.signal(signal.SIGTERM, lambda *_: ended.append(1))
     settings = connection(arguments) | {"linger.ms": arguments.linger, "queue.buffering.max.messages": 500_000}
     if arguments.per_transaction:
         settings["transactional.id"] = f"tool-{arguments.topic}"
@@ -103,10 +151,16 @@ def produce(arguments: argparse.Namespace) -> object:
     last = arguments.first + arguments.count
     step = arguments.per_transaction or arguments.count or 1
     for transaction, first in enumerate(range(arguments.first, last, step)):
+        if ended:
+            break
         if arguments.per_transaction:
             producer.begin_transaction()
+        sent = 0
         isAborted = bool(arguments.abort_every) and transaction % arguments.abort_every == arguments.abort_every - 1
         for number in range(first, min(first + step, last)):
+            if ended and not arguments.per_transaction:
+                break
+            sent += 1
             value = numbered(number, arguments.size, padding)
             if isAborted:
                 value = b"aborted" + value
@@ -118,10 +172,22 @@ def produce(arguments: argparse.Namespace) -> object:
             producer.abort_transaction(60)
         elif arguments.per_transaction:
             producer.commit_transaction(60)
-        committed += 0 if isAborted else min(step, last - first)
+        committed += 0 if isAborted else sent
     if producer.flush(120):
         raise SystemExit("not all records were delivered")
     return {"produced": committed}
+
+
+def send_each(arguments: argparse.Namespace) -> object:
+    """Records given as JSON: [partition, key, value] each, in hexadecimal or null."""
+    producer = Producer(connection(arguments) | {"enable.idempotence": True})
+    given = json.loads(arguments.records)
+    for partition, key, value in given:
+        keyBytes, valueBytes = (None if one is None else bytes.fromhex(one) for one in (key, value))
+        producer.produce(arguments.topic, valueBytes, keyBytes, partition)
+    if producer.flush(60):
+        raise SystemExit("not all records were delivered")
+    return {"produced": len(given)}
 
 
 def odd(arguments: argparse.Namespace) -> object:
@@ -258,15 +324,22 @@ def records(arguments: argparse.Namespace) -> object:
 
 
 def follow(arguments: argparse.Namespace) -> object:
-    """Reads along, read_committed, until SIGTERM or until --count records are there; judges the numbers."""
-    consumer, partitions = assigned(arguments, "read_committed")
+    """Reads along, read_committed, until SIGTERM or until --count records are there; judges the numbers.
+
+    With --every it says how far it is so often, in seconds, each time in a line before the last one.
+    """
     ended: list[int] = []
     signal.signal(signal.SIGTERM, lambda *_: ended.append(1))
+    consumer, partitions = assigned(arguments, "read_committed")
+    said = 0.0
     verdict: dict[str, int] = defaultdict(int)
     following = {one: one for one in partitions}
     deadline = time.monotonic() + arguments.timeout
     while not ended and time.monotonic() < deadline and not 0 < arguments.count <= verdict["records"]:
-        for message in consumer.consume(2_000, 0.5):
+        if arguments.every and time.monotonic() - said > arguments.every:
+            said = time.monotonic()
+            print(json.dumps({"records": verdict["records"]}), flush=True)
+        for message in consumer.consume(2_000, arguments.every or 0.5):
             error = message.error()
             if error is not None:
                 continue
@@ -305,11 +378,13 @@ def main() -> None:
             "--per-transaction": {"type": int, "default": 0},
             "--abort-every": {"type": int, "default": 0},
             "--isolation": {"default": "read_committed"},
+            "--records": {"required": True},
             "--timeout": {"type": float, "default": 120.0},
+            "--every": {"type": float, "default": 0.0},
         }
         made = commands.add_parser(run.__name__, description=run.__doc__)
         made.set_defaults(run=run)
-        if run is not describe:
+        if run not in (describe, layout):
             made.add_argument("topic")
         for option in options:
             made.add_argument(option, **known[option])
@@ -318,6 +393,10 @@ def main() -> None:
     command(delete)
     command(grow, "--partitions")
     command(describe)
+    command(layout)
+    command(configs)
+    command(trim, "--first")
+    command(send_each, "--records")
     command(
         produce, "--partitions", "--count", "--first", "--size", "--seed", "--rate", "--linger", "--per-transaction",
         "--abort-every",
@@ -326,7 +405,7 @@ def main() -> None:
     command(large, "--size", "--seed")
     command(digest, "--isolation", "--timeout")
     command(records, "--isolation", "--timeout")
-    command(follow, "--count", "--timeout")
+    command(follow, "--count", "--timeout", "--every")
     arguments = parser.parse_args()
     json.dump(arguments.run(arguments), sys.stdout)
 

@@ -300,3 +300,18 @@ def test_a_cluster_without_an_answer_is_an_outage(client: ScriptedClient) -> Non
     with pytest.raises(TransientError, match="describe the cluster: no answer in 5 s") as outage:
         ClusterAdmin(SETTINGS).cluster_id()
     assert outage.value.reason == "TimedOut"
+
+
+@pytest.mark.parametrize("call", ["serve", "send"])
+def test_a_producer_that_learns_while_polling_that_it_was_fenced_says_so(client: ScriptedClient, call: str) -> None:
+    client.script["poll"] = [raised(KafkaError(KafkaError._FENCED, fatal=True))]
+    client.script["produce"] = [BufferError(), None]
+    producer = TransactionalProducer(SETTINGS, lambda: None)
+    with pytest.raises(FencedError):
+        producer.serve() if call == "serve" else producer.send("orders", 2, None, b"v")
+
+
+def test_a_consumer_that_fails_is_told_as_an_error_of_ours(client: ScriptedClient) -> None:
+    client.script["consume"] = [raised(KafkaError(KafkaError._FATAL, fatal=True))]
+    with pytest.raises(TransientError):
+        AssignedConsumer(SETTINGS).poll(10, 0.1)

@@ -548,3 +548,26 @@ def test_a_lane_of_a_former_number_of_lanes_stops(world: LaneWorld) -> None:
     lane = world.run()
     assert (lane.status().state, lane.status().reason) == ("Failed", "LanesMismatch")
     expect_exact_copy(world)
+
+
+def test_an_offset_that_belongs_to_a_former_topic_is_named_as_such(world: LaneWorld) -> None:
+    fill(world)
+
+    def replace(polls: int) -> None:
+        if polls == 2:
+            world.source.topicIds["orders"] = "another"
+            world.source.logs[P0] = []
+
+    world.onPoll = replace
+    lane = world.make()
+    world.source.onDry = lane.stop
+    lane.run()
+    assert (lane.status().state, lane.status().reason) == ("Failed", "SourceTopicRecreated")
+
+
+def test_an_offset_that_is_lost_is_named(world: LaneWorld) -> None:
+    fill(world)
+    world.run()
+    world.source.firstOffsets[P0] = 9
+    lane = world.run()
+    assert (lane.status().state, lane.status().reason) == ("Failed", "SourceOffsetOutOfRange")
