@@ -220,6 +220,9 @@ class TransactionalProducer:
                 )
                 return
             except BufferError:
+                if len(self._producer) == 0:
+                    size = len(key or b"") + len(value or b"")
+                    raise OversizedRecord("QueueTooSmall", f"{size} bytes do not fit into an empty queue") from None
                 self._heartbeat()
                 self._poll(0.1)
             except KafkaException as failure:
@@ -278,11 +281,13 @@ class AssignedConsumer:
         """Up to `limit` records. Raises TerminalError where an offset is lost, TransientError otherwise."""
         records: list[Message] = []
         ends: dict[Partition, int] = {}
-        # The first call waits; asked for many, it would wait for all of them.
         try:
-            messages = self._consumer.consume(1, timeoutSeconds)
-            if messages:
-                messages += self._consumer.consume(limit - 1, 0)
+            messages = self._consumer.consume(limit, 0)
+            if not messages and timeoutSeconds > 0:
+                # Waits for the first one alone; asked for many, it would wait for all of them.
+                messages = self._consumer.consume(1, timeoutSeconds)
+                if messages and limit > 1:
+                    messages += self._consumer.consume(limit - 1, 0)
         except KafkaException as failure:
             raise classify(_error_of(failure), "consume") from failure
         for message in messages:

@@ -255,8 +255,7 @@ class Lane:
                 self._take(step)
                 if self._is_due() or step.failure is not None:
                     self._commit()
-                self._the_producer().serve()
-                self._note_ends()
+                self._look_around()
             except AbortNeeded as error:
                 if isinstance(error, RecordRefused):
                     self._isolate(error)
@@ -316,12 +315,13 @@ class Lane:
             self._open.deadLetters += step.deadLetters
             self._open.timestamps += step.timestamps
 
-    def _note_ends(self) -> None:
-        """Remember the ends for those who ask for the lag: clients are used by the lane's thread alone."""
+    def _look_around(self) -> None:
+        """Now and then: hear what the producer has to say, and remember the ends for those who ask for the lag."""
         now = self._parts.clock()
         if now - self._endsAt < IDLE_SECONDS:
             return
         self._endsAt = now
+        self._the_producer().serve()
         for partition in self._stored:
             end = self._the_copier().end_offset(partition)
             if end is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
@@ -17,7 +17,6 @@ from typing import cast
 from loguru import logger
 
 from kafka_bridge import client_settings
-from kafka_bridge.client_settings import BATCH_BYTES
 from kafka_bridge.cluster_watch import ClusterWatch
 from kafka_bridge.config import BridgeConfig
 from kafka_bridge.copier import Copier
@@ -43,7 +42,7 @@ from kafka_bridge.topics import (
     ensure_dead_letter_topic,
     ensure_positions_topic,
     ensure_target_topics,
-    largest_batch,
+    message_limits,
 )
 
 TURN_SECONDS = 0.5
@@ -69,7 +68,8 @@ class _Work:
     routes: Mapping[str, Route]
     deadLetterTopic: str | None
     deadLetterPartitions: int
-    batchBytes: int
+    targetLimits: Sequence[int]
+    sourceLimits: Sequence[int]
 
 
 class Supervisor:
@@ -191,7 +191,8 @@ class Supervisor:
             build_routes(selected, config.schemaFolder),
             letters,
             ensure_dead_letter_topic(self._targetAdmin, letters, config.lanes) if letters else 0,
-            largest_batch(self._targetAdmin, [one.targetName or "" for one in selected.values()], BATCH_BYTES),
+            message_limits(self._targetAdmin, [one.targetName or "" for one in selected.values()]),
+            message_limits(self._sourceAdmin, selected),
         )
         before, self._topology = self._topology or {}, topology
         for number in lanes_of_replica(config.ordinal, config.replicas, config.lanes):
@@ -234,11 +235,9 @@ class Supervisor:
         return {name: facts.topicId for name, facts in self._sourceAdmin.topics(topics).items()}
 
     def _make_producer(self, transactionalId: str, name: str, heartbeat: Heartbeat) -> LaneProducer:
-        batchBytes = self._work.batchBytes if self._work is not None else BATCH_BYTES
-        clientId = f"{self._clientId}.{name}"
-        return TransactionalProducer(
-            client_settings.producer(self._config.target, clientId, transactionalId, batchBytes), heartbeat
-        )
+        limits = (self._work.targetLimits, self._work.sourceLimits) if self._work is not None else ()
+        settings = client_settings.producer(self._config.target, f"{self._clientId}.{name}", transactionalId, *limits)
+        return TransactionalProducer(settings, heartbeat)
 
     def _make_copier(self, producer: LaneProducer, lane: int) -> Copier:
         """A copier for the topics as they are now; a lane whose partitions change asks for a new one."""

@@ -87,11 +87,10 @@ def ensure_dead_letter_topic(target: TargetTopics, topic: str, lanes: int) -> in
     return facts.partitions
 
 
-def largest_batch(target: SourceTopics, topics: Iterable[str], default: int) -> int:
-    """The bytes that a batch may have in all of the topics at the target, `default` at most."""
-    found = target.topic_configs(topics).values()
-    limits = [int(configs["max.message.bytes"].value) for configs in found if "max.message.bytes" in configs]
-    return min([default, *limits])
+def message_limits(admin: SourceTopics, topics: Iterable[str]) -> list[int]:
+    """The bytes that a batch may have in each of the topics, as far as their cluster tells."""
+    found = admin.topic_configs(topics).values()
+    return [int(configs["max.message.bytes"].value) for configs in found if "max.message.bytes" in configs]
 
 
 def _settings_for(configs: Mapping[str, ConfigValue], creation: TopicCreation) -> dict[str, str]:

@@ -108,3 +108,10 @@ def test_librdkafka_knows_every_tunable_property(name: str) -> None:
         "receive.message.max.bytes": "200000000",
     }
     Producer({name: values.get(name, "2000")})
+
+
+def test_a_batch_fits_the_strictest_topic_and_the_queue_the_most_generous() -> None:
+    default = client_settings.producer(cluster(), "me", "t", [1_048_588], [1_048_588])
+    assert (default["batch.size"], default["queue.buffering.max.kbytes"]) == (1_000_000, 4_096)
+    special = client_settings.producer(cluster(), "me", "t", [1_048_588, 5_000], [1_048_588, 10 * 2**20])
+    assert (special["batch.size"], special["queue.buffering.max.kbytes"]) == (5_000, 40 * 1024)

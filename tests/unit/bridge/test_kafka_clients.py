@@ -35,6 +35,7 @@ class ScriptedClient:
         self.script: dict[str, list[Any]] = {}
         self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
         self.settings: dict[str, Any] = {}
+        self.queued = 1
 
     def __call__(self, settings: dict[str, Any]) -> ScriptedClient:
         self.settings = settings
@@ -50,6 +51,9 @@ class ScriptedClient:
             return answer
 
         return call
+
+    def __len__(self) -> int:
+        return self.queued
 
     def count(self, name: str) -> int:
         return sum(1 for called, _, _ in self.calls if called == name)
@@ -191,14 +195,21 @@ def event(code: int, partition: int, offset: int, **flags: bool) -> Message:
 
 
 def polled(client: ScriptedClient, first: Sequence[Message], rest: Sequence[Message] = ()) -> kafka.Batch:
-    client.script["consume"] = [list(first), list(rest)]
+    """Nothing is there at first; then one arrives, and with it the rest."""
+    client.script["consume"] = [[], list(first), list(rest)]
     return AssignedConsumer(SETTINGS).poll(100, 0.5)
 
 
 def test_a_poll_waits_for_the_first_record_alone(client: ScriptedClient) -> None:
     batch = polled(client, [record(0, 5)], [record(0, 6), record(1, 2)])
     assert [(one.partition(), one.offset()) for one in batch.records] == [(0, 5), (0, 6), (1, 2)]
-    assert [positional for _, positional, _ in client.calls] == [(1, 0.5), (99, 0)]
+    assert [positional for _, positional, _ in client.calls] == [(100, 0), (1, 0.5), (99, 0)]
+
+
+def test_a_poll_that_finds_something_does_not_wait(client: ScriptedClient) -> None:
+    client.script["consume"] = [[record(0, 5), record(0, 6)]]
+    assert len(AssignedConsumer(SETTINGS).poll(100, 0.5).records) == 2
+    assert client.count("consume") == 1
 
 
 def test_a_partition_that_ran_dry_tells_its_end(client: ScriptedClient) -> None:
@@ -315,3 +326,10 @@ def test_a_consumer_that_fails_is_told_as_an_error_of_ours(client: ScriptedClien
     client.script["consume"] = [raised(KafkaError(KafkaError._FATAL, fatal=True))]
     with pytest.raises(TransientError):
         AssignedConsumer(SETTINGS).poll(10, 0.1)
+
+
+def test_a_record_that_no_queue_could_hold_is_named_and_not_waited_for(client: ScriptedClient) -> None:
+    client.script["produce"] = [BufferError()]
+    client.queued = 0
+    with pytest.raises(OversizedRecord, match="3 bytes do not fit into an empty queue"):
+        TransactionalProducer(SETTINGS, lambda: None).send("orders", 2, b"kk", b"v")

@@ -13,7 +13,7 @@ from kafka_bridge.topics import (
     ensure_dead_letter_topic,
     ensure_positions_topic,
     ensure_target_topics,
-    largest_batch,
+    message_limits,
 )
 from support.fake_kafka import FakeAdmin
 
@@ -75,12 +75,11 @@ def test_the_dead_letter_topic_takes_larger_records_than_others() -> None:
         ensure_dead_letter_topic(target, "dead", 4)
 
 
-def test_a_batch_is_no_larger_than_the_strictest_topic_takes() -> None:
+def test_the_limits_of_topics_are_told_wherever_they_come_from() -> None:
     target = FakeAdmin({"a": 1, "b": 1})
-    assert largest_batch(target, ["a", "b"], 1_000_000) == 1_000_000
     target.configs["b"] = {"max.message.bytes": "5000"}
-    assert largest_batch(target, ["a", "b"], 1_000_000) == 5000
-    assert largest_batch(target, [], 1_000_000) == 1_000_000
+    assert message_limits(target, ["a", "b"]) == [1_048_588, 5000]
+    assert message_limits(target, []) == []
 
 
 def test_the_positions_topic_is_created_compacted_with_a_partition_for_each_lane() -> None:
