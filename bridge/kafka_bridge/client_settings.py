@@ -59,15 +59,17 @@ def producer(
     transactionalId: str,
     targetLimits: Sequence[int] = (),
     sourceLimits: Sequence[int] = (),
+    tellsOffsets: bool = False,
 ) -> Settings:
     """A transactional producer. Idempotence, acks and ordering follow from `transactional.id`.
 
     The limits are those of batches, in bytes, of the topics at either side: a batch must fit all topics of the
-    target, and the queue must hold some of the largest that can come from the source.
+    target, and the queue must hold some of the largest that can come from the source. `tellsOffsets`: the offsets of
+    what was delivered are asked for.
     """
     return {
         # A delivery that failed fails its transaction; reports of those that did not would cost a fifth of the copying.
-        "delivery.report.only.error": True,
+        "delivery.report.only.error": not tellsOffsets,
         # A batch fills while the loop runs; 5 ms is far below the commit interval.
         "linger.ms": 5,
         "batch.size": min([BATCH_BYTES, *targetLimits]),

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from kafka_bridge.mistakes import Mistake, refuse
 from kafka_bridge.topic_config import (
     ConfigModel,
+    ConsumerGroups,
     Rewind,
     StartPosition,
     TopicConfig,
@@ -137,6 +138,7 @@ class BridgeConfig(ConfigModel):
     rewind: tuple[Rewind, ...] = ()
     topicCreation: TopicCreation = TopicCreation()
     deadLetterTopic: TopicName | None = None
+    consumerGroups: ConsumerGroups | None = None
     commitIntervalMs: Annotated[int, Field(ge=10, le=30_000)] = 200
     copier: Literal["records"] = "records"
     healthPort: Annotated[int, Field(ge=1, le=65_535)] = 8080

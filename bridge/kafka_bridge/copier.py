@@ -7,12 +7,13 @@ record batches on fit the same interface.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from kafka_bridge.errors import TerminalError
 from kafka_bridge.kafka import Partition, Progress
+from kafka_bridge.offset_map import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,9 @@ class Copier(Protocol):
 
     def refuse(self, partition: Partition, offset: int, why: str) -> None:
         """The target does not take this record: from now on it is one that failed its check."""
+
+    def take_runs(self) -> Mapping[Partition, Sequence[Run]]:
+        """What the open transaction has carried over so far, once it has been flushed; told once."""
 
     def end_offset(self, partition: Partition) -> int | None:
         """The partition's end as last seen, None before anything was fetched."""

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from confluent_kafka import (
     Consumer,
+    ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -200,6 +201,15 @@ class TransactionalProducer:
         """Flush and commit. After an error nobody knows whether it was committed: read the positions."""
         _bounded(self._producer.commit_transaction, "commit_transaction", self._heartbeat)
 
+    def flush(self) -> None:
+        """Wait until everything sent is delivered. A delivery that failed is told by the commit."""
+
+        def wait(seconds: float) -> None:
+            if self._producer.flush(seconds) > 0:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "records are not delivered", retriable=True))
+
+        _bounded(wait, "flush", self._heartbeat)
+
     def abort(self) -> None:
         _bounded(self._producer.abort_transaction, "abort_transaction", self._heartbeat)
 
@@ -211,13 +221,23 @@ class TransactionalProducer:
         value: bytes | None,
         headers: Headers | None = None,
         timestampMs: int = 0,
+        onDelivered: Callable[[int], None] | None = None,
     ) -> None:
-        """Queue a record; waits while the queue is full. `timestampMs` 0 means now."""
+        """Queue a record; waits while the queue is full. `timestampMs` 0 means now.
+
+        `onDelivered` is told the record's offset, before `flush` returns at the latest.
+        """
         while True:
             try:
-                self._producer.produce(
-                    topic, value=value, key=key, partition=partition, headers=headers or [], timestamp=timestampMs
-                )
+                if onDelivered is None:
+                    self._producer.produce(
+                        topic, value=value, key=key, partition=partition, headers=headers or [], timestamp=timestampMs
+                    )
+                else:
+                    self._producer.produce(
+                        topic, value=value, key=key, partition=partition, headers=headers or [], timestamp=timestampMs,
+                        on_delivery=_offset_teller(onDelivered),
+                    )  # fmt: skip
                 return
             except BufferError:
                 if len(self._producer) == 0:
@@ -258,6 +278,15 @@ class TransactionalProducer:
             call()
         except KafkaException as failure:
             raise classify(_error_of(failure), doing) from failure
+
+
+def _offset_teller(tell: Callable[[int], None]) -> Callable[[KafkaError | None, Message], None]:
+    def on_delivery(error: KafkaError | None, message: Message) -> None:
+        offset = message.offset()
+        if error is None and offset is not None:
+            tell(offset)
+
+    return on_delivery
 
 
 class AssignedConsumer:
@@ -395,6 +424,30 @@ class ClusterAdmin:
 
     def last_stable(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         return self._offsets(partitions, _LATEST, IsolationLevel.READ_COMMITTED)
+
+    def groups(self) -> list[str]:
+        """The consumer groups that the cluster knows."""
+        listing = self._answer(self._admin.list_consumer_groups(request_timeout=REQUEST_SECONDS), "list the groups")
+        return [one.group_id for one in listing.valid]
+
+    def has_members(self, group: str) -> bool:
+        [future] = self._admin.describe_consumer_groups([group], request_timeout=REQUEST_SECONDS).values()
+        return bool(self._answer(future, f"describe group {group}").members)
+
+    def group_offsets(self, group: str) -> dict[Partition, int]:
+        """The committed offsets of a group; none where it is not known."""
+        asked = [ConsumerGroupTopicPartitions(group)]
+        [future] = self._admin.list_consumer_group_offsets(asked, request_timeout=REQUEST_SECONDS).values()
+        found = self._answer(future, f"offsets of group {group}").topic_partitions
+        return {(one.topic, one.partition): one.offset for one in found if one.error is None and one.offset >= 0}
+
+    def set_group_offsets(self, group: str, offsets: Mapping[Partition, int]) -> None:
+        places = [TopicPartition(topic, partition, at) for (topic, partition), at in offsets.items()]
+        asked = [ConsumerGroupTopicPartitions(group, places)]
+        [future] = self._admin.alter_consumer_group_offsets(asked, request_timeout=REQUEST_SECONDS).values()
+        for one in self._answer(future, f"set the offsets of group {group}").topic_partitions:
+            if one.error is not None:
+                raise classify(one.error, f"set the offset of group {group} in {one.topic}-{one.partition}")
 
     def resolve(self, wheres: Mapping[Partition, Where]) -> dict[Partition, int]:
         """The offsets of places given as an offset, as earliest or latest, or as a time.

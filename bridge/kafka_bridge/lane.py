@@ -19,6 +19,7 @@ from loguru import logger
 from kafka_bridge.copier import Copier, CopyStep
 from kafka_bridge.errors import AbortNeeded, BridgeError, FencedError, RecordRefused, TerminalError, TransientError
 from kafka_bridge.kafka import Headers, Heartbeat, Partition, Progress
+from kafka_bridge.offset_map import encode_runs
 from kafka_bridge.positions import (
     LaneMemory,
     Position,
@@ -52,6 +53,7 @@ class LaneProducer(Protocol):
 
     def init_transactions(self) -> None: ...
     def begin(self) -> None: ...
+    def flush(self) -> None: ...
     def commit(self) -> None: ...
     def abort(self) -> None: ...
     def send(
@@ -86,6 +88,10 @@ class LaneParts:
     resolveOffsets: Callable[[Mapping[Partition, Where]], dict[Partition, int]]
     askTopicIds: Callable[[Iterable[str]], Mapping[str, str]]
     """The ids of topics as the source has them now."""
+    offsetsTopic: str | None = None
+    """Where to write down which offset stands for which; None where nobody asks."""
+    noteRuns: Callable[[Partition, Iterable[tuple[int, int, int]]], None] = lambda partition, runs: None
+    """Called after a commit with its runs: source, target, count."""
     observeLatency: Callable[[tuple[int, ...], float], None] = lambda timestamps, now: None
     """Called after a commit with the source timestamps (ms) of its records and the time (s)."""
     clock: Callable[[], float] = time.monotonic
@@ -155,6 +161,10 @@ class Lane:
 
     def counters(self) -> Counters:
         return self._counters
+
+    def copied(self) -> dict[Partition, int]:
+        """By partition, the next offset to copy as it is stored."""
+        return {partition: position.offset for partition, position in self._stored.items()}
 
     def partition_status(self) -> list[PartitionStatus]:
         """One entry for each partition that the lane has taken up. Lag counts offsets, markers included."""
@@ -362,6 +372,7 @@ class Lane:
             for partition, progress in done.progress.items()
         }
         producer = self._the_producer()
+        runs = self._send_runs(producer) if self._parts.offsetsTopic is not None and done.records else {}
         for (topic, number), position in positions.items():
             producer.send(
                 self._parts.positionsTopic,
@@ -372,7 +383,10 @@ class Lane:
         producer.commit()
         self._open = None
         self._lastCommit = self._parts.clock()
-        self._stored |= positions
+        # Before the positions: whoever sees that an offset is copied must find where.
+        for partition, carried in runs.items():
+            self._parts.noteRuns(partition, carried)
+        self._stored = self._stored | positions
         now = datetime.now(UTC)
         self._lastProgress |= dict.fromkeys(positions, now)
         self._count(records=done.records, bytes=done.bytes, deadLetters=done.deadLetters, transactionsCommitted=1)
@@ -382,6 +396,21 @@ class Lane:
             if self._limitedCommits > ISOLATE_COMMITS:
                 self._limit = STEP_LIMIT
         self._parts.observeLatency(tuple(done.timestamps), self._parts.wallClock())
+
+    def _send_runs(self, producer: LaneProducer) -> dict[Partition, list[tuple[int, int, int]]]:
+        """Write down where the open transaction's records stand at the target; known once they are delivered."""
+        producer.flush()
+        carried = {}
+        for partition, runs in self._the_copier().take_runs().items():
+            # Without an offset the delivery has failed, and so will the commit.
+            carried[partition] = [(run.source, run.target, run.count) for run in runs if run.target is not None]
+            producer.send(
+                self._parts.offsetsTopic or "",
+                self._parts.lane,
+                encode_key(self._parts.sourceClusterId, *partition),
+                encode_runs(carried[partition]),
+            )
+        return carried
 
     def _abort(self) -> None:
         self._open = None

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from kafka_bridge.errors import TerminalError, TransientError
-from kafka_bridge.kafka import Batch, Heartbeat, Partition, Progress
-from kafka_bridge.positions import LaneMemory, MemoryReader
+from kafka_bridge.kafka import Batch, Heartbeat, Partition, Progress, SourceRecord
+from kafka_bridge.offset_map import decode_runs
+from kafka_bridge.positions import LaneMemory, MemoryReader, decode_key
 
 # How long an unfinished transaction may hide the end: the coordinator settles it within its transaction time-out.
 SETTLE_SECONDS = 90.0
+# Of the offsets written down, so many records of each partition are read at a start.
+NEWEST_RUNS = 50_000
 
 
 class OffsetAdmin(Protocol):
@@ -46,8 +49,39 @@ def read_memory(
         time.sleep(0.1)
     start = admin.earliest([partition])[partition]
     reader = MemoryReader(sourceClusterId)
+    for record in _read(consumer, partition, start, end, deadline, heartbeat):
+        try:
+            reader.take(record.key(), record.value())
+        except ValueError as error:
+            raise TerminalError("PositionsTopicMismatch", f"in {partition[0]}-{partition[1]}: {error}") from error
+    return reader.memory()
+
+
+def read_runs(
+    admin: OffsetAdmin, consumer: PositionsConsumer, topic: str, partitions: int, sourceClusterId: str
+) -> Iterator[tuple[Partition, list[tuple[int, int, int]]]]:
+    """The newest of what was written down about offsets: source partition and its runs, each partition's in order."""
+    places = [(topic, number) for number in range(partitions)]
+    starts, ends = admin.earliest(places), admin.last_stable(places)
+    deadline = time.monotonic() + SETTLE_SECONDS
+    for place in places:
+        start = max(starts[place], ends[place] - NEWEST_RUNS)
+        for record in _read(consumer, place, start, ends[place], deadline, lambda: None):
+            try:
+                (clusterId, sourceTopic, number), runs = decode_key(record.key()), decode_runs(record.value())
+            except ValueError:
+                # Nothing rests on these records but how far back a group can be carried over.
+                continue
+            if clusterId == sourceClusterId:
+                yield (sourceTopic, number), runs
+
+
+def _read(
+    consumer: PositionsConsumer, partition: Partition, start: int, end: int, deadline: float, heartbeat: Heartbeat
+) -> Iterator[SourceRecord]:
+    """The committed records of a partition from one offset to another."""
     if start >= end:
-        return reader.memory()
+        return
     consumer.assign({partition: Progress(start)})
     reached = start
     while reached < end:
@@ -57,9 +91,5 @@ def read_memory(
         batch = consumer.poll(1_000, 1.0)
         for record in batch.records:
             reached = max(reached, int(record.offset() or 0) + 1)
-            try:
-                reader.take(record.key(), record.value())
-            except ValueError as error:
-                raise TerminalError("PositionsTopicMismatch", f"in {partition[0]}-{partition[1]}: {error}") from error
+            yield record
         reached = max(reached, batch.ends.get(partition, reached))
-    return reader.memory()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 POSITIONS_PREFIX = "_bridge-positions."
+OFFSETS_PREFIX = "_bridge-offsets."
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,22 @@ def positions_topic(bridgeId: str) -> str:
     return f"{POSITIONS_PREFIX}{bridgeId}"
 
 
+def offsets_topic(bridgeId: str) -> str:
+    """Where the bridge writes down which offset at the target stands for which at the source."""
+    return f"{OFFSETS_PREFIX}{bridgeId}"
+
+
 def encode_key(sourceClusterId: str, topic: str, partition: int) -> bytes:
     return _compact({"sourceClusterId": sourceClusterId, "topic": topic, "partition": partition})
+
+
+def decode_key(key: bytes) -> tuple[str, str, int]:
+    """Source cluster id, topic and partition; ValueError where it is no such key."""
+    try:
+        fields = json.loads(key)
+        return str(fields["sourceClusterId"]), str(fields["topic"]), int(fields["partition"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"no key of a partition: {key!r} ({error!r})") from error
 
 
 def encode_value(position: Position) -> bytes:

@@ -6,13 +6,14 @@ that say where it came from and what is wrong with it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kafka_bridge.avro import Codec, build_codec
 from kafka_bridge.copier import CopyStep, Transaction
 from kafka_bridge.errors import InvalidRecord, OversizedRecord
 from kafka_bridge.kafka import AssignedConsumer, Headers, Partition, Progress, SourceRecord, TransactionalProducer
+from kafka_bridge.offset_map import Run
 from kafka_bridge.topic_config import TopicConfig
 
 # Headers of a dead letter, after its own.
@@ -60,17 +61,25 @@ class RecordsCopier:
         routes: Mapping[str, Route],
         bridge: str,
         deadLetters: DeadLetters | None,
+        notesOffsets: bool = False,
     ) -> None:
-        """`bridge` is its name, for the headers of dead letters."""
+        """`bridge` is its name, for the headers of dead letters; `notesOffsets`: `take_runs` has something to tell."""
         self._consumer = consumer
         self._producer = producer
         self._routes = routes
         self._bridge = bridge
         self._deadLetters = deadLetters
+        self._notesOffsets = notesOffsets
+        self._runs: dict[Partition, list[Run]] = {}
         self._refused: dict[tuple[Partition, int], str] = {}
 
     def assign(self, places: Mapping[Partition, Progress]) -> None:
+        self._runs = {}
         self._consumer.assign(places)
+
+    def take_runs(self) -> Mapping[Partition, Sequence[Run]]:
+        runs, self._runs = self._runs, {}
+        return runs
 
     def refuse(self, partition: Partition, offset: int, why: str) -> None:
         self._refused[partition, offset] = why
@@ -102,7 +111,7 @@ class RecordsCopier:
                 newValue = value if route.value is None else _coded("value", route.value, value)
                 send(
                     route.targetName, place[1], newKey, newValue, record.headers(),
-                    timestampMs if timestampMs > 0 else 0,
+                    timestampMs if timestampMs > 0 else 0, self._note(place, record) if self._notesOffsets else None,
                 )  # fmt: skip
             except (ValueError, OversizedRecord) as error:
                 why = f"{place[0]}-{place[1]} at offset {record.offset()}: {error}"
@@ -122,6 +131,21 @@ class RecordsCopier:
         # Ends seen in the same poll lie behind records that a failure left uncopied.
         ends = batch.ends if failure is None else {}
         return CopyStep(len(timestamps), byteCount, deadLetters, progress, ends, tuple(timestamps), failure)
+
+    def _note(self, place: Partition, record: SourceRecord) -> Callable[[int], None] | None:
+        """Count the record into its run; the first of a run wants to be told its offset at the target."""
+        offset = record.offset() or 0
+        runs = self._runs.setdefault(place, [])
+        if runs and runs[-1].source + runs[-1].count == offset:
+            runs[-1].count += 1
+            return None
+        run = Run(offset, None)
+        runs.append(run)
+
+        def tell(target: int) -> None:
+            run.target = target
+
+        return tell
 
     def _raise_if_refused(self, place: Partition, record: SourceRecord) -> None:
         why = self._refused.get((place, record.offset() or 0))

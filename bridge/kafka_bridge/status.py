@@ -72,6 +72,18 @@ class Counters(StatusModel):
     fences: int = 0
 
 
+class GroupStatus(StatusModel):
+    """A consumer group of the source: for how many of this replica's partitions its position stands at the target.
+
+    `held` are those whose position could not be told yet.
+    """
+
+    group: str
+    carried: int
+    held: int
+    message: str = ""
+
+
 class BridgeStatus(StatusModel):
     """One replica. `ready`: every owned lane is Copying, both clusters answer, no source topic is missing, no fault."""
 
@@ -86,4 +98,5 @@ class BridgeStatus(StatusModel):
     fault: Fault | None = None
     lanes: tuple[LaneStatus, ...] = ()
     partitions: tuple[PartitionStatus, ...] = ()
+    consumerGroups: tuple[GroupStatus, ...] = ()
     counters: Counters = Counters()

@@ -20,7 +20,8 @@ from kafka_bridge import client_settings
 from kafka_bridge.cluster_watch import ClusterWatch
 from kafka_bridge.config import BridgeConfig
 from kafka_bridge.copier import Copier
-from kafka_bridge.errors import BridgeError, TerminalError
+from kafka_bridge.errors import BridgeError, TerminalError, TransientError
+from kafka_bridge.group_sync import GroupParts, GroupSync
 from kafka_bridge.kafka import (
     AssignedConsumer,
     ClusterAdmin,
@@ -33,13 +34,14 @@ from kafka_bridge.lane import Lane, LaneParts, LaneProducer
 from kafka_bridge.lane_migration import MigrationParts, ensure_lanes
 from kafka_bridge.lanes import lanes_of_replica, partitions_of_lane
 from kafka_bridge.metrics import LatencyHistogram
-from kafka_bridge.position_store import read_memory
-from kafka_bridge.positions import LaneMemory, bridge_id, positions_topic, transactional_id
+from kafka_bridge.position_store import read_memory, read_runs
+from kafka_bridge.positions import LaneMemory, bridge_id, offsets_topic, positions_topic, transactional_id
 from kafka_bridge.records_copier import DeadLetters, RecordsCopier, Route, build_routes
 from kafka_bridge.status import BridgeStatus, Counters, Fault, LaneStatus
 from kafka_bridge.topic_selection import has_patterns, named_topics, select_topics, wanted_topics
 from kafka_bridge.topics import (
     ensure_dead_letter_topic,
+    ensure_offsets_topic,
     ensure_positions_topic,
     ensure_target_topics,
     message_limits,
@@ -89,6 +91,13 @@ class Supervisor:
         self._topology: Topology | None = None
         self._work: _Work | None = None
         self._lanes: dict[int, tuple[Lane, threading.Thread]] = {}
+        self._groups: GroupSync | None = None
+        if config.consumerGroups is not None:
+            self._groups = GroupSync(
+                GroupParts(
+                    config.consumerGroups, self._sourceAdmin, self._targetAdmin, self._target_names, self._copied
+                )
+            )
         self._fault: BridgeError | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
@@ -106,6 +115,8 @@ class Supervisor:
         self._stopping.set()
         self._source.stop()
         self._target.stop()
+        if self._groups is not None:
+            self._groups.stop()
         for lane, _ in self._running():
             lane.stop()
         # No lane is started any more, so a supervisor that still waits for a cluster is not waited for.
@@ -143,6 +154,7 @@ class Supervisor:
             fault=Fault(reason=fault.reason, message=str(fault)) if fault is not None else None,
             lanes=lanes,
             partitions=tuple(one for lane, _ in self._running() for one in lane.partition_status()),
+            consumerGroups=self._groups.status() if self._groups is not None else (),
             counters=Counters(**{name: sum(getattr(one, name) for one in counters) for name in Counters.model_fields}),
         )
 
@@ -194,6 +206,8 @@ class Supervisor:
             message_limits(self._targetAdmin, [one.targetName or "" for one in selected.values()]),
             message_limits(self._sourceAdmin, selected),
         )
+        if self._groups is not None and self._topology is None:
+            self._recall_runs(self._groups, bridgeId, clusterId)
         before, self._topology = self._topology or {}, topology
         for number in lanes_of_replica(config.ordinal, config.replicas, config.lanes):
             if self._stopping.is_set():
@@ -223,6 +237,8 @@ class Supervisor:
                 readMemory=lambda heartbeat: self._read_memory(work.bridgeId, work.sourceClusterId, number, heartbeat),
                 resolveOffsets=self._sourceAdmin.resolve,
                 askTopicIds=self._topic_ids,
+                offsetsTopic=offsets_topic(work.bridgeId) if self._groups is not None else None,
+                noteRuns=self._groups.add if self._groups is not None else lambda partition, runs: None,
                 observeLatency=self._latency.observe,
                 clock=time.monotonic,
             )
@@ -235,8 +251,14 @@ class Supervisor:
         return {name: facts.topicId for name, facts in self._sourceAdmin.topics(topics).items()}
 
     def _make_producer(self, transactionalId: str, name: str, heartbeat: Heartbeat) -> LaneProducer:
-        limits = (self._work.targetLimits, self._work.sourceLimits) if self._work is not None else ()
-        settings = client_settings.producer(self._config.target, f"{self._clientId}.{name}", transactionalId, *limits)
+        settings = client_settings.producer(
+            self._config.target,
+            f"{self._clientId}.{name}",
+            transactionalId,
+            targetLimits=self._work.targetLimits if self._work is not None else (),
+            sourceLimits=self._work.sourceLimits if self._work is not None else (),
+            tellsOffsets=self._groups is not None,
+        )
         return TransactionalProducer(settings, heartbeat)
 
     def _make_copier(self, producer: LaneProducer, lane: int) -> Copier:
@@ -246,7 +268,12 @@ class Supervisor:
         settings = client_settings.consumer(self._config.source, f"{self._clientId}.lane.{lane}", work.bridgeId)
         letters = DeadLetters(work.deadLetterTopic, lane % work.deadLetterPartitions) if work.deadLetterTopic else None
         return RecordsCopier(
-            AssignedConsumer(settings), cast(TransactionalProducer, producer), work.routes, self._config.bridge, letters
+            AssignedConsumer(settings),
+            cast(TransactionalProducer, producer),
+            work.routes,
+            self._config.bridge,
+            letters,
+            notesOffsets=self._groups is not None,
         )
 
     def _read_memory(self, bridgeId: str, clusterId: str, lane: int, heartbeat: Heartbeat) -> LaneMemory:
@@ -256,6 +283,28 @@ class Supervisor:
             return read_memory(self._targetAdmin, consumer, (positions_topic(bridgeId), lane), clusterId, heartbeat)
         finally:
             consumer.close()
+
+    def _recall_runs(self, groups: GroupSync, bridgeId: str, clusterId: str) -> None:
+        """Take in what earlier processes have written down, then begin to carry groups over."""
+        topic = offsets_topic(bridgeId)
+        ensure_offsets_topic(self._targetAdmin, topic, self._config.lanes)
+        facts = self._targetAdmin.topics([topic]).get(topic)
+        if facts is None:
+            raise TransientError("OffsetsTopicPending", f"topic {topic} has been created and is not visible yet")
+        consumer = AssignedConsumer(client_settings.consumer(self._config.target, f"{self._clientId}.groups", bridgeId))
+        try:
+            for partition, runs in read_runs(self._targetAdmin, consumer, topic, facts.partitions, clusterId):
+                groups.add(partition, runs)
+        finally:
+            consumer.close()
+        groups.start()
+
+    def _target_names(self) -> dict[str, str]:
+        work = self._work
+        return {name: route.targetName for name, route in work.routes.items()} if work is not None else {}
+
+    def _copied(self) -> dict[Partition, int]:
+        return {place: offset for lane, _ in self._running() for place, offset in lane.copied().items()}
 
     def _migration_parts(self, bridgeId: str, clusterId: str) -> MigrationParts:
         def beat() -> None:

@@ -277,6 +277,14 @@ def repeated_rewinds(rewinds: Sequence[Rewind]) -> Iterator[Mistake]:
         ids.add(rewind.id)
 
 
+class ConsumerGroups(ConfigModel):
+    """Groups of the source, by patterns for the whole name, whose positions are carried over to the target."""
+
+    include: Annotated[tuple[Pattern, ...], Field(min_length=1)]
+    exclude: tuple[Pattern, ...] = ()
+    intervalSeconds: Annotated[int, Field(ge=1, le=3_600, strict=True)] = 10
+
+
 # What of a source topic's own configuration is carried over to a topic that is created at the target.
 COPIED_CONFIGS = ("cleanup.policy", "compression.type", "max.message.bytes", "retention.bytes", "retention.ms")
 

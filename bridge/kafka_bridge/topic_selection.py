@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 
 from kafka_bridge.errors import TerminalError
-from kafka_bridge.positions import POSITIONS_PREFIX
+from kafka_bridge.positions import OFFSETS_PREFIX, POSITIONS_PREFIX
 from kafka_bridge.topic_config import GROUP, TopicConfig
 
 # Kafka's own topics and ours are never found by a pattern; who wants one names it.
-_RESERVED = ("__", POSITIONS_PREFIX)
+_RESERVED = ("__", POSITIONS_PREFIX, OFFSETS_PREFIX)
 
 
 def has_patterns(topics: Sequence[TopicConfig]) -> bool:

@@ -13,6 +13,8 @@ from kafka_bridge.topic_config import TopicConfig, TopicCreation
 
 # A record that a topic refuses for its size must still fit here.
 DEAD_LETTER_BYTES = 16 * 1024 * 1024
+# A consumer group that has not moved for longer is not carried over any more.
+OFFSETS_RETENTION_MS = 7 * 24 * 3600 * 1000
 
 TopicConfigs = dict[str, dict[str, ConfigValue]]
 
@@ -85,6 +87,16 @@ def ensure_dead_letter_topic(target: TargetTopics, topic: str, lanes: int) -> in
     if facts is None:
         raise TransientError("DeadLetterTopicPending", f"topic {topic} has been created and is not visible yet")
     return facts.partitions
+
+
+def ensure_offsets_topic(target: TargetTopics, topic: str, lanes: int) -> None:
+    """Create or grow the topic for offsets at both sides; it has a partition for each lane at least."""
+    if target.create_topic(topic, lanes, {"cleanup.policy": "delete", "retention.ms": str(OFFSETS_RETENTION_MS)}):
+        logger.info("created topic {} for offsets", topic)
+        return
+    facts = target.topics([topic]).get(topic)
+    if facts is not None and facts.partitions < lanes:
+        target.grow_topic(topic, lanes)
 
 
 def message_limits(admin: SourceTopics, topics: Iterable[str]) -> list[int]:

@@ -224,6 +224,7 @@ def _bridge_config(
         rewind=spec.rewind,
         topicCreation=spec.topicCreation,
         deadLetterTopic=spec.deadLetterTopic,
+        consumerGroups=spec.consumerGroups,
         commitIntervalMs=spec.commitIntervalMs,
         copier=spec.copier,
     )

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from kafka_bridge.config import ClientProperties
 from kafka_bridge.mistakes import Mistake, refuse
 from kafka_bridge.topic_config import (
+    ConsumerGroups,
     Rewind,
     StartPosition,
     TopicConfig,
@@ -122,6 +123,7 @@ class KafkaBridgeSpec(ManifestModel):
     rewind: tuple[Rewind, ...] = ()
     topicCreation: TopicCreation = TopicCreation()
     deadLetterTopic: TopicName | None = None
+    consumerGroups: ConsumerGroups | None = None
     commitIntervalMs: Annotated[int, Field(ge=10, le=30_000, strict=True)] = 200
     copier: Literal["records"] = "records"
     resources: ResourcesSpec = ResourcesSpec()

@@ -306,12 +306,22 @@ class FakeProducer:
         value: bytes | None,
         headers: Headers | None = None,
         timestampMs: int = 0,
+        onDelivered: Callable[[int], None] | None = None,
     ) -> None:
         def add() -> None:
             assert self.pending is not None, "send outside of a transaction"
+            if onDelivered is not None:
+                place = (topic, partition)
+                ahead = len([one for one in self.pending if one.place == place])
+                # Every transaction that wrote to a partition has left a marker there.
+                markers = sum(any(one.place == place for one in done) for done in self.target.transactions)
+                onDelivered(len(self.target.committed.get(place, [])) + ahead + markers)
             self.pending.append(FakeRecord((topic, partition), 0, key, value, headers, timestampMs, None))
 
         self._call("send", add)
+
+    def flush(self) -> None:
+        self._call("flush", lambda: None)
 
     def commit(self) -> None:
         def settle() -> None:

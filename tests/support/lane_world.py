@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from kafka_bridge.kafka import AssignedConsumer, Batch, Heartbeat, TransactionalProducer
+from kafka_bridge.kafka import AssignedConsumer, Batch, Heartbeat, Partition, TransactionalProducer
 from kafka_bridge.lane import Lane, LaneParts, LaneProducer
 from kafka_bridge.records_copier import DeadLetters, RecordsCopier, Route
 from kafka_bridge.topic_config import Rewind
@@ -37,6 +37,7 @@ class LaneWorld:
     startFrom = "earliest"
     rewinds: Sequence[Rewind] = ()
     usesDeadLetters = False
+    offsetsTopic: str | None = None
 
     def __init__(self) -> None:
         self.clock = FakeClock()
@@ -47,6 +48,8 @@ class LaneWorld:
         """Values that are invalid."""
         self.latencies: list[float] = []
         self.commitTimes: list[float] = []
+        self.runs: dict[Partition, list[tuple[int, int, int]]] = {}
+        """What was noted after commits: source, target, count."""
         self.pollSeconds = 0.0
         self.polls = 0
         self.stuckCommits = False
@@ -74,6 +77,8 @@ class LaneWorld:
                 readMemory=self.target.read_memory,
                 resolveOffsets=self.source.resolve,
                 askTopicIds=lambda topics: {topic: self.source.topicIds[topic] for topic in topics},
+                offsetsTopic=self.offsetsTopic,
+                noteRuns=lambda partition, runs: self.runs.setdefault(partition, []).extend(runs),
                 observeLatency=self._observe,
                 clock=self.clock,
                 wallClock=self.clock,
@@ -114,6 +119,7 @@ class LaneWorld:
             routes,
             "orders",
             DeadLetters(DEAD_LETTERS, self.lane),
+            self.offsetsTopic is not None,
         )
 
     def _check(self, payload: bytes | None) -> bytes | None:

@@ -323,6 +323,43 @@ def records(arguments: argparse.Namespace) -> object:
     return found
 
 
+def consume_some(arguments: argparse.Namespace) -> object:
+    """As a member of --group: so many records (0: all there are), then commit; the values' numbers and positions."""
+    settings = connection(arguments) | {
+        "group.id": arguments.group,
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "auto.offset.reset": "earliest",
+        "enable.partition.eof": True,
+    }
+    consumer = Consumer(settings)
+    consumer.subscribe([arguments.topic])
+    values: list[str] = []
+    dry: set[int] = set()
+    deadline = time.monotonic() + arguments.timeout
+    while time.monotonic() < deadline and not 0 < arguments.count <= len(values):
+        message = consumer.poll(1.0)
+        if message is None:
+            continue
+        error = message.error()
+        if error is None:
+            values.append(bytes(message.value() or b"")[:NUMBER_DIGITS].decode())
+            consumer.store_offsets(message)
+        elif error.code() == KafkaError._PARTITION_EOF:
+            dry.add(message.partition() or 0)
+            if dry >= {one.partition for one in consumer.assignment()}:
+                break
+        elif not error.retriable():
+            raise KafkaException(error)
+    positions = {}
+    if values:
+        stored = consumer.commit(asynchronous=False) or []
+        positions = {str(one.partition): one.offset for one in stored if one.offset >= 0}
+    consumer.close()
+    return {"values": values, "positions": positions}
+
+
 def follow(arguments: argparse.Namespace) -> object:
     """Reads along, read_committed, until SIGTERM or until --count records are there; judges the numbers.
 
@@ -379,6 +416,7 @@ def main() -> None:
             "--abort-every": {"type": int, "default": 0},
             "--isolation": {"default": "read_committed"},
             "--records": {"required": True},
+            "--group": {"required": True},
             "--timeout": {"type": float, "default": 120.0},
             "--every": {"type": float, "default": 0.0},
         }
@@ -405,6 +443,7 @@ def main() -> None:
     command(large, "--size", "--seed")
     command(digest, "--isolation", "--timeout")
     command(records, "--isolation", "--timeout")
+    command(consume_some, "--group", "--count", "--timeout")
     command(follow, "--count", "--timeout", "--every")
     arguments = parser.parse_args()
     json.dump(arguments.run(arguments), sys.stdout)

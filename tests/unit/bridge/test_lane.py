@@ -8,6 +8,7 @@ import pytest
 
 from kafka_bridge.errors import AbortNeeded, FencedError, TerminalError, TransientError
 from kafka_bridge.kafka import Partition, Progress
+from kafka_bridge.offset_map import decode_runs
 from kafka_bridge.positions import (
     LaneMemory,
     LaneRecord,
@@ -571,3 +572,30 @@ def test_an_offset_that_is_lost_is_named(world: LaneWorld) -> None:
     world.source.firstOffsets[P0] = 9
     lane = world.run()
     assert (lane.status().state, lane.status().reason) == ("Failed", "SourceOffsetOutOfRange")
+
+
+# ---- offsets at both sides
+
+
+def test_where_records_stand_is_written_down_in_their_own_transaction(world: LaneWorld) -> None:
+    world.offsetsTopic = "_bridge-offsets"
+    fill(world, count=3)
+    world.source.append_marker(P0)
+    fill(world, count=3, first=3)
+    world.faults.fail("commit", ABORT, afterCalls=1)
+    world.run()
+    expect_exact_copy(world)
+    written = world.target.committed["_bridge-offsets", world.lane]
+    assert [run for record in written for run in decode_runs(record.valueBytes or b"")] == world.runs[P0]
+    for record in written:
+        together = next(one for one in world.target.transactions if record in one)
+        assert any(other.place == P0 for other in together)
+    offsets = [source + number for source, _, count in world.runs[P0] for number in range(count)]
+    assert offsets == [0, 1, 2, 4, 5, 6], "the marker has no counterpart"
+
+
+def test_without_anybody_who_asks_nothing_is_flushed_or_written_down(world: LaneWorld) -> None:
+    fill(world)
+    world.run()
+    assert world.runs == {}
+    assert "flush" not in world.faults.calls

@@ -91,8 +91,8 @@ def test_partition_key_headers_and_timestamp_are_kept() -> None:
     assert sides.calls == [
         "poll",
         "open",
-        ("plant.orders", 5, b"key", b"value", headers, 1_700_000_000_123),
-        ("plant.orders", 0, None, None, None, 1_700_000_000_000),
+        ("plant.orders", 5, b"key", b"value", headers, 1_700_000_000_123, None),
+        ("plant.orders", 0, None, None, None, 1_700_000_000_000, None),
     ]
     assert done.progress == {P5: Progress(18, 4), P0: Progress(4, 3)}
     assert (done.records, done.bytes, done.failure) == (2, 8, None)
@@ -101,7 +101,7 @@ def test_partition_key_headers_and_timestamp_are_kept() -> None:
 
 def test_a_record_without_timestamp_gets_the_time_of_copying() -> None:
     _, sides = step([FakeRecord(P0, 0, None, b"v", None, -1)])
-    assert sides.calls[-1][-1] == 0
+    assert sides.calls[-1][5] == 0
 
 
 def test_progress_is_the_last_record_of_each_partition() -> None:
