@@ -1,15 +1,19 @@
-"""Faults that a test makes, and that end with the `with` block: lost packets, cut networks, processes that die."""
+"""Faults that a test makes, and that end with the `with` block: lost packets, cut connections, processes that die."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
-from support.stack import Stack, run
+from support.clusters import INSIDE, TARGET_BROKERS, Clusters, Side
+from support.stack import CommandFailed, Stack, run, wait_until
 
 
 def kill_process(stack: Stack, container: str) -> None:
@@ -62,3 +66,84 @@ def lasts(seconds: float, everySeconds: float, holds: Callable[[], bool]) -> boo
             return False
         time.sleep(everySeconds)
     return True
+
+
+# ---- brokers of a cluster with several
+
+
+def bounce_broker(clusters: Clusters, side: Side, service: str, isHard: bool, timeoutSeconds: float = 240) -> None:
+    """End a broker, by SIGKILL or cleanly, and wait until it is back and in sync with all others."""
+    stack, container = clusters.stack, clusters.stack.service(service)
+    before = stack.facts(container)["State"]["StartedAt"]
+    if isHard:
+        # The stack's restart policy brings it back.
+        kill_process(stack, container)
+    else:
+        stack.docker("restart", "--time", "30", container)
+
+    def is_back() -> bool:
+        state = stack.facts(container)["State"]
+        return bool(state["StartedAt"] != before and state["Health"]["Status"] == "healthy")
+
+    wait_until(f"{container} is back", is_back, timeoutSeconds)
+    await_in_sync(clusters, side, timeoutSeconds)
+
+
+def await_in_sync(clusters: Clusters, side: Side, timeoutSeconds: float = 240) -> None:
+    """Wait until all brokers are there, and each partition has a leader and all of its replicas in sync."""
+    brokers = clusters.brokers if side == "target" else 1
+
+    def probe() -> bool:
+        try:
+            layout = clusters.tool(side, "layout", timeoutSeconds=30)
+        except CommandFailed:
+            return False
+        partitions = [one for topic in layout["topics"].values() for one in topic.values()]
+        return len(layout["brokers"]) == brokers and all(
+            one["leader"] > 0 and one["inSync"] == one["replicas"] for one in partitions
+        )
+
+    wait_until(f"the {side}'s partitions are in sync", probe, timeoutSeconds)
+
+
+# ---- connections that break
+
+
+@dataclass(frozen=True)
+class CuttingProxies:
+    """One in front of each broker of the target; `hosts` is what a bridge has to see to go through them."""
+
+    stack: Stack
+    containers: tuple[str, ...]
+    hosts: Mapping[str, str]
+
+    def cuts(self) -> list[dict[str, Any]]:
+        """Each cut so far: how many connections, and what was swallowed before."""
+        said = "\n".join(self.stack.docker("logs", one) for one in self.containers)
+        return [json.loads(line) for line in said.splitlines()]
+
+    def end_cutting(self) -> None:
+        for container in self.containers:
+            self.stack.docker("kill", "--signal", "USR1", container)
+
+
+@contextmanager
+def target_behind_cutting_proxies(clusters: Clusters, seed: int = 1) -> Iterator[CuttingProxies]:
+    """Under the brokers' own names, so that their certificates still hold."""
+    stack, containers = clusters.stack, []
+    hosts: dict[str, str] = {}
+    try:
+        for number, broker in enumerate(TARGET_BROKERS[: clusters.brokers]):
+            container = f"{stack.instance}-cutting-{broker}"
+            containers.append(container)
+            stack.docker(
+                "run", "--detach", "--init", "--name", container,
+                "--label", f"bridge.kafka/instance={stack.instance}", "--network", stack.network("network3"),
+                "--volume", f"{INSIDE}:/tools:ro", f"{stack.instance}-source-producer",
+                "python", "/tools/cutting_proxy.py", broker, "--seed", str(seed + number),
+            )  # fmt: skip
+            networks = stack.facts(container)["NetworkSettings"]["Networks"]
+            hosts[broker] = networks[stack.network("network3")]["IPAddress"]
+        yield CuttingProxies(stack, tuple(containers), hosts)
+    finally:
+        stack.docker("rm", "--force", *containers, wanted=None)
