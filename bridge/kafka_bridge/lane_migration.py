@@ -43,7 +43,9 @@ class MigrationParts:
     makeProducer: Callable[[str], LaneProducer]
     """Takes a transactional id."""
     readMemory: Callable[[int], LaneMemory]
-    """Takes a lane; to the end of what has been committed."""
+    """Takes a lane that has been fenced; to the end of what has been committed."""
+    glance: Callable[[], LaneMemory]
+    """What lane 0 has committed so far, without waiting for what it has begun: its number of lanes is older."""
     growTopic: Callable[[str, int], None]
 
 
@@ -52,7 +54,7 @@ def ensure_lanes(parts: MigrationParts, partitions: int) -> None:
 
     TerminalError LanesMismatch where the stored number is another one that nobody asked to migrate from.
     """
-    stored = _stored_lanes(parts.readMemory(0), partitions)
+    stored = _stored_lanes(parts.glance(), partitions)
     if stored == parts.lanes:
         return
     if parts.migrateFrom != stored:
@@ -76,7 +78,7 @@ def _migrate(parts: MigrationParts, partitions: int) -> None:
     try:
         producer.init_transactions()
         # Another one may have finished just before it was fenced.
-        old = _stored_lanes(parts.readMemory(0), partitions)
+        old = _stored_lanes(parts.glance(), partitions)
         if old == parts.lanes:
             return
         logger.info("changing the number of lanes from {} to {}", old, parts.lanes)

@@ -33,14 +33,22 @@ class PositionsConsumer(Protocol):
 
 
 def read_memory(
-    admin: OffsetAdmin, consumer: PositionsConsumer, partition: Partition, sourceClusterId: str, heartbeat: Heartbeat
+    admin: OffsetAdmin,
+    consumer: PositionsConsumer,
+    partition: Partition,
+    sourceClusterId: str,
+    heartbeat: Heartbeat,
+    toTheEnd: bool = True,
 ) -> LaneMemory:
     """What was last committed to one lane's partition of the positions topic.
 
     The end is asked for read_uncommitted, and the last stable offset awaited there: markers of a transaction that
-    was just settled may come a moment late, and a reader that stopped before them would go back too far.
+    was just settled may come a moment late, and a reader that stopped before them would go back too far. Only who has
+    fenced the lane may wait so: a crashed one's transaction stays open until it is fenced, or until its time is over.
+    With `toTheEnd` False nothing is waited for.
     """
-    end = admin.high_watermarks([partition])[partition]
+    ask = admin.high_watermarks if toTheEnd else admin.last_stable
+    end = ask([partition])[partition]
     deadline = time.monotonic() + SETTLE_SECONDS
     while admin.last_stable([partition])[partition] < end:
         heartbeat()

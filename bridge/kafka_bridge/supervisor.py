@@ -276,11 +276,14 @@ class Supervisor:
             notesOffsets=self._groups is not None,
         )
 
-    def _read_memory(self, bridgeId: str, clusterId: str, lane: int, heartbeat: Heartbeat) -> LaneMemory:
+    def _read_memory(
+        self, bridgeId: str, clusterId: str, lane: int, heartbeat: Heartbeat, toTheEnd: bool = True
+    ) -> LaneMemory:
         settings = client_settings.consumer(self._config.target, f"{self._clientId}.lane.{lane}", bridgeId)
         consumer = AssignedConsumer(settings)
         try:
-            return read_memory(self._targetAdmin, consumer, (positions_topic(bridgeId), lane), clusterId, heartbeat)
+            place = (positions_topic(bridgeId), lane)
+            return read_memory(self._targetAdmin, consumer, place, clusterId, heartbeat, toTheEnd)
         finally:
             consumer.close()
 
@@ -318,6 +321,7 @@ class Supervisor:
             mayMigrate=self._config.ordinal == 0,
             makeProducer=lambda transactionalId: self._make_producer(transactionalId, "lanes", beat),
             readMemory=lambda lane: self._read_memory(bridgeId, clusterId, lane, beat),
+            glance=lambda: self._read_memory(bridgeId, clusterId, 0, beat, toTheEnd=False),
             growTopic=self._targetAdmin.grow_topic,
         )
 

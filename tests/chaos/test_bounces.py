@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chaos.trial import Trial
-from support.clusters import TARGET_BROKERS, Bridge
+from chaos.trial import Trial, bounce
+from support.clusters import TARGET_BROKERS
 from support.outages import await_in_sync, bounce_broker, kill_process
 from support.stack import wait_until
 
@@ -76,15 +76,6 @@ def test_coordinator_is_killed_while_it_commits(trial: Trial, rounds: int) -> No
     assert len(set(killed)) > 1, "the second was the first one's successor"
     trial.advance()
     trial.finish([bridge])
-
-
-def bounce(bridge: Bridge, isHard: bool) -> None:
-    if isHard:
-        bridge.kill()
-    else:
-        assert bridge.stop() == 0, "it ends by itself when it is told to"
-    bridge.start()
-    bridge.await_ready()
 
 
 def coordinator_of(trial: Trial, transactionalId: str) -> str:

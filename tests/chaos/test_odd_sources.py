@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chaos.trial import PARTITIONS, Trial
-from support.clusters import Bridge, contents
+from chaos.trial import PARTITIONS, Trial, bounce
+from support.clusters import contents
 from support.stack import wait_until
 
 pytestmark = pytest.mark.selection
@@ -15,19 +15,13 @@ LARGEST_BATCH, FRAMING = 1_048_588, 100
 SMALL_LIMIT = 100_000
 
 
-def crash(bridge: Bridge) -> None:
-    bridge.kill()
-    bridge.start()
-    bridge.await_ready()
-
-
 def test_producers_abort_transactions(trial: Trial) -> None:
     trial.records = 6_000
     trial.create_source()
     bridge = trial.replicas(1)[0]
     trial.begin("--per-transaction", 50, "--abort-every", 3, rate=1_500)
     trial.advance()
-    crash(bridge)
+    bounce(bridge, isHard=True)
     trial.advance()
     wait_until("enough is copied", lambda: trial.copied() >= trial.records, 60)
     assert trial.feed is not None
@@ -67,7 +61,7 @@ def test_odd_records(trial: Trial) -> None:
     trial.clusters.tool("source", "odd", trial.topic, "--count", 4_200)
     bridge = trial.replica(topicCreation={"configs": dict([ANY_TIME.split("=")])})
     bridge.await_ready()
-    crash(bridge)
+    bounce(bridge, isHard=True)
     found = trial.clusters.await_copy(trial.topic)
     assert sum(one["records"] for one in found.values()) == 4_200
     trial.judge_positions([bridge])

@@ -25,6 +25,9 @@ RATE = 2_000
 BURST_MS = 100
 # Before each fault this part of a trial's records is copied anew.
 PART = 0.2
+# A replica that starts anew settles what the one before has left open; it never waits for the target to give that up,
+# which is after the 60 s of the bridge's transaction.timeout.ms.
+RESTART_SECONDS = 45
 SIDES: tuple[Side, ...] = ("source", "target")
 Place = tuple[str, int]
 
@@ -198,6 +201,16 @@ class Trial:
             for topic in self.clusters.tool(side, "describe"):
                 if self.topic in topic:
                     self.clusters.tool(side, "delete", topic)
+
+
+def bounce(bridge: Bridge, isHard: bool) -> None:
+    """End a replica, by SIGKILL or cleanly, and start it again."""
+    if isHard:
+        bridge.kill()
+    else:
+        assert bridge.stop() == 0, "it ends by itself when it is told to"
+    bridge.start()
+    bridge.await_ready(RESTART_SECONDS)
 
 
 def bridge_status(bridge: Bridge) -> dict[str, Any]:

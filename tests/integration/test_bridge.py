@@ -317,3 +317,22 @@ def test_a_consumer_group_goes_on_at_the_target_where_it_was_at_the_source(clust
     everything = clusters.tool("target", "records", "site.moved")
     assert read["values"], "the group has read something"
     assert sorted(read["values"] + rest["values"]) == sorted(one["value"][:12] for one in everything)
+
+
+# ---- crashes
+
+
+def test_a_crash_in_mid_transaction_is_not_waited_out(clusters: Clusters) -> None:
+    fill(clusters, "crashed", 60)
+    bridge = clusters.bridge("crashed", commitIntervalMs=5_000)
+    clusters.await_copy("crashed")
+    feed = clusters.start_tool("source", "produce", "crashed", "--count", 60_000, "--first", 60, "--rate", 1_000)
+    wait_until("the lanes are in the midst of transactions", lambda: bridge.records() > 60, 60, 0.1)
+    for _ in range(2):
+        time.sleep(1.0)
+        bridge.kill()
+        bridge.start()
+        # The transactions that it left would stay open for 60 s; whoever fences them need not wait.
+        bridge.await_ready(timeoutSeconds=40)
+    clusters.end_tool("source", feed, "crashed")
+    clusters.await_copy("crashed")
