@@ -119,7 +119,7 @@ class Lane:
         self._transactions = 0
         self._limit = STEP_LIMIT
         self._limitedCommits = 0
-        self._refused: set[tuple[Partition, int]] = set()
+        self._refused: dict[tuple[Partition, int], str] = {}
         self._stopping = threading.Event()
         self._stopDeadline = float("inf")
         self._reassign = threading.Event()
@@ -224,6 +224,9 @@ class Lane:
         self._producer = self._parts.makeProducer(self._beat)
         self._producer.init_transactions()
         self._copier = self._parts.makeCopier(self._producer)
+        # A new copier has to be told what was found out with a former one.
+        for (partition, offset), why in self._refused.items():
+            self._copier.refuse(partition, offset, why)
         self._resume()
         self._become("Copying")
 
@@ -306,8 +309,8 @@ class Lane:
         refused = (partition, progress.offset - 1)
         if refused in self._refused:
             raise TerminalError(error.reason, f"{partition[0]}-{partition[1]} at offset {refused[1]}: {error}")
-        self._refused.add(refused)
-        self._the_copier().refuse(*refused, f"the target refuses it: {error}")
+        self._refused[refused] = f"the target refuses it: {error}"
+        self._the_copier().refuse(*refused, self._refused[refused])
         self._limit = STEP_LIMIT
 
     def _take(self, step: CopyStep) -> None:

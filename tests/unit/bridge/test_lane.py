@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kafka_bridge.errors import AbortNeeded, FencedError, TerminalError, TransientError
+from kafka_bridge.errors import AbortNeeded, FencedError, RecordRefused, TerminalError, TransientError
 from kafka_bridge.kafka import Partition, Progress
 from kafka_bridge.offset_map import decode_runs
 from kafka_bridge.positions import (
@@ -599,3 +599,24 @@ def test_without_anybody_who_asks_nothing_is_flushed_or_written_down(world: Lane
     world.run()
     assert world.runs == {}
     assert "flush" not in world.faults.calls
+
+
+def test_a_record_that_was_found_out_is_known_to_the_next_producer_too(world: LaneWorld) -> None:
+    world.usesDeadLetters = True
+    fill(world)
+    world.target.refusals["orders"] = {b"3"}
+    lane = world.make()
+    world.source.onDry = lane.stop
+    isolate = lane._isolate
+
+    def fail_afterwards(error: RecordRefused) -> None:
+        isolate(error)
+        if lane._refused:
+            world.faults.fail("abort", TransientError("OutOfOrderSequenceNumber", "skipped sequence numbers"))
+
+    lane._isolate = fail_afterwards  # type: ignore[method-assign]
+    lane.run()
+    assert world.faults.calls.count("makeProducer") == 2
+    assert lane.status().state == "Copying"
+    assert world.target.values(P0) == [b"0", b"1", b"2", b"4", b"5", b"6"]
+    assert world.target.values((DEAD_LETTERS, world.lane)) == [b"3"]
