@@ -18,6 +18,9 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 from support.clusters import Bridge, Clusters
 from support.stack import Stack, kept_clean, wait_until
 
+# The first test builds images and brings the clusters up; every wait inside has a deadline of its own.
+pytestmark = pytest.mark.timeout(900)
+
 V1: dict[str, Any] = {
     "type": "record",
     "name": "Reading",
