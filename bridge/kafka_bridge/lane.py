@@ -151,9 +151,11 @@ class Lane:
         self._reassign.set()
 
     def status(self) -> LaneStatus:
+        # Whoever is told of other partitions does not copy what is there to copy, until it has taken them up.
+        isToStartOver = self._state == "Copying" and self._reassign.is_set()
         return LaneStatus(
             lane=self._parts.lane,
-            state=self._state,
+            state="Starting" if isToStartOver else self._state,
             since=self._stateSince,
             reason=self._reason,
             message=self._message,

@@ -139,6 +139,7 @@ class Supervisor:
         ready = (
             bool(source.reachable and target.reachable)
             and not missing
+            and topology == self._topology
             and fault is None
             and all(lane.state == "Copying" for lane in lanes)
         )

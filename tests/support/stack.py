@@ -112,6 +112,15 @@ class Stack:
         inspected = json.loads(self.docker("inspect", *found, wanted=None) or "[]")
         return {one["Name"].lstrip("/"): one for one in inspected}
 
+    def last_words(self, bridge: str) -> str:
+        """What the operator and a bridge say of themselves, and did last: for a test that has failed."""
+        said = [self.script("bridgectl", "describe", bridge, wanted=None)]
+        for name in (*self.bridges(), self.service("operator")):
+            form = f"{name}: {{{{json .State}}}}"
+            said.append(run("docker", "inspect", "--format", form, name, wanted=None))
+            said.append(run("docker", "logs", "--tail", "60", name, wanted=None))
+        return "\n".join(done.stdout + done.stderr for done in said)
+
 
 @contextmanager
 def kept_clean(stack: Stack) -> Iterator[Stack]:

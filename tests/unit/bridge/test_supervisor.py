@@ -213,6 +213,24 @@ def test_ready_is_every_lane_copying_and_both_clusters_and_no_topic_missing(worl
     assert not replica.status().ready
 
 
+def test_a_topic_that_is_known_and_not_taken_up_yet_is_not_ready(world: World) -> None:
+    world.source = Cluster("source-id", {})
+    replica = world.replica()
+    world.turn(replica)
+    let_copy(replica)
+    world.source.facts["orders"] = TopicFacts("id-of-orders", 6)
+    replica._source.look()
+    assert not replica.status().ready, "nobody copies it yet"
+
+    world.turn(replica)
+    assert not replica.status().ready, "its lanes have not taken it up yet"
+    assert {state for _, state, _ in states(replica)} == {"Starting"}
+    for lane, _ in replica._running():
+        lane._reassign.clear()
+    let_copy(replica)
+    assert replica.status().ready
+
+
 def test_a_missing_topic_is_named_and_the_others_are_copied(world: World) -> None:
     topics = [{"name": "orders", "targetName": "orders"}, {"name": "late", "targetName": "late"}]
     replica = world.replica(topics=topics)
