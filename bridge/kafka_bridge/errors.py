@@ -5,7 +5,8 @@
     │   └── AbortNeeded     the open transaction is lost, the producer is not: abort, go back to the stored positions
     │       └── RecordRefused   the target does not take one of its records: find out which
     │           └── OversizedRecord   the one just handed over: that is which
-    ├── FencedError         another process has taken the lane over: stop it here for good
+    ├── FencedError         the target lets this producer do nothing more: find out whether there is a successor
+    │   └── TakenOverError      there is one: stop the lane here for good
     └── TerminalError       a named reason that no retry can mend: stop the lane and say why
         └── InvalidRecord   a record is not what its topic promises
 
@@ -40,7 +41,14 @@ class OversizedRecord(RecordRefused):
 
 
 class FencedError(BridgeError):
-    """A newer producer holds this lane's transactional id."""
+    """A newer epoch of this lane's transactional id is in force, whoever began it."""
+
+
+class TakenOverError(FencedError):
+    """Another process has made the lane its own."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("Fenced", message)
 
 
 class TerminalError(BridgeError):

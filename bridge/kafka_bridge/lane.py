@@ -3,6 +3,10 @@
 It starts in this order, each time: fence and settle (init_transactions), read its memory, go on from there (`resume`).
 Then it copies in transactions that carry the new positions along with the records. What to do about an error is decided
 by its class alone (`errors`); nothing is ever assumed about a commit that failed: the positions tell.
+
+A process takes a lane over once, by storing its own name as the lane's owner. Whoever has been the owner and finds
+another name there has a successor, and never comes back. A fence alone does not say so: the target's coordinator also
+fences a transaction that took too long, and a request that was repeated.
 """
 
 from __future__ import annotations
@@ -10,15 +14,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
 from loguru import logger
 
-from kafka_bridge.copier import Copier, CopyStep
-from kafka_bridge.errors import AbortNeeded, BridgeError, FencedError, RecordRefused, TerminalError, TransientError
+from kafka_bridge.copier import Copier
+from kafka_bridge.errors import (
+    AbortNeeded,
+    BridgeError,
+    FencedError,
+    RecordRefused,
+    TakenOverError,
+    TerminalError,
+    TransientError,
+)
 from kafka_bridge.kafka import Headers, Heartbeat, Partition, Progress
+from kafka_bridge.ledger import Ledger
 from kafka_bridge.offset_map import encode_runs
 from kafka_bridge.positions import (
     LaneMemory,
@@ -28,24 +41,19 @@ from kafka_bridge.positions import (
     encode_lane_record,
     encode_value,
 )
-from kafka_bridge.resume import Where, plan_resume
+from kafka_bridge.refusal_search import RefusalSearch
+from kafka_bridge.resume import LaneIdentity, Where, plan_resume
 from kafka_bridge.status import Counters, LaneState, LaneStatus, PartitionStatus
 from kafka_bridge.topic_config import Rewind
 
 # Between tries while a cluster is away: soon enough that the flow is back within seconds.
 RETRY_FIRST_SECONDS, RETRY_MAX_SECONDS = 0.5, 4.0
+# An owner that was fenced gives whoever may have done it this long to store its name.
+YIELD_SECONDS = 5.0
 # An idle lane turns this often, to notice a stop and to show that it lives.
 IDLE_SECONDS = 0.5
 # A stop waits this long for the open transaction, then leaves it for the successor to settle.
 STOP_SECONDS = 5.0
-# A source that keeps running dry is not followed by a commit more often than this part of the commit interval.
-DRY_PART = 8
-# Records to move in one step: enough that a call is shared by many, few enough to stay responsive.
-STEP_LIMIT = 2_000
-# A record that the target refuses takes its whole transaction along. It is looked for in transactions of ever fewer
-# records, by this factor each time, and given up after so many of them that went well.
-ISOLATE_FACTOR = 8
-ISOLATE_COMMITS = 16
 
 
 class LaneProducer(Protocol):
@@ -73,8 +81,7 @@ class LaneProducer(Protocol):
 class LaneParts:
     """What a lane is given: its identity, and how it gets its clients. All callables may raise `errors`."""
 
-    lane: int
-    lanes: int
+    identity: LaneIdentity
     sourceClusterId: str
     positionsTopic: str
     commitIntervalSeconds: float
@@ -85,6 +92,9 @@ class LaneParts:
     makeProducer: Callable[[Heartbeat], LaneProducer]
     makeCopier: Callable[[LaneProducer], Copier]
     readMemory: Callable[[Heartbeat], LaneMemory]
+    """All that the lane has stored; for who has fenced everybody else."""
+    glance: Callable[[Heartbeat], LaneMemory]
+    """What it has stored so far, without waiting for what somebody has begun."""
     resolveOffsets: Callable[[Mapping[Partition, Where]], dict[Partition, int]]
     askTopicIds: Callable[[Iterable[str]], Mapping[str, str]]
     """The ids of topics as the source has them now."""
@@ -98,41 +108,23 @@ class LaneParts:
     wallClock: Callable[[], float] = time.time
 
 
-@dataclass(slots=True)
-class _Open:
-    """The open transaction: since when, and what it will make true once committed."""
-
-    since: float
-    progress: dict[Partition, Progress] = field(default_factory=dict)
-    records: int = 0
-    bytes: int = 0
-    deadLetters: int = 0
-    timestamps: list[int] = field(default_factory=list)
-
-
 class Lane:
     """`run` is the thread's body; the other methods may be called from any thread."""
 
     def __init__(self, parts: LaneParts) -> None:
         self._parts = parts
-        self._log = logger.bind(lane=parts.lane)
+        self._log = logger.bind(lane=parts.identity.lane)
         self._transactions = 0
-        self._limit = STEP_LIMIT
-        self._limitedCommits = 0
-        self._refused: dict[tuple[Partition, int], str] = {}
+        self._ledger = Ledger(parts.commitIntervalSeconds)
+        self._search = RefusalSearch()
+        self._isOwner = False
         self._stopping = threading.Event()
         self._stopDeadline = float("inf")
         self._reassign = threading.Event()
         self._producer: LaneProducer | None = None
         self._copier: Copier | None = None
-        self._open: _Open | None = None
-        self._stored: dict[Partition, Position] = {}
-        self._reached: dict[Partition, int] = {}
-        self._dry: set[Partition] = set()
-        self._ends: dict[Partition, int] = {}
-        self._endsAt = float("-inf")
-        self._lastProgress: dict[Partition, datetime] = {}
-        self._lastCommit = float("-inf")
+        self._lookedAt = float("-inf")
+        self._pause = RETRY_FIRST_SECONDS
         self._state: LaneState = "Starting"
         self._stateSince = datetime.now(UTC)
         self._reason = self._message = ""
@@ -154,7 +146,7 @@ class Lane:
         # Whoever is told of other partitions does not copy what is there to copy, until it has taken them up.
         isToStartOver = self._state == "Copying" and self._reassign.is_set()
         return LaneStatus(
-            lane=self._parts.lane,
+            lane=self._parts.identity.lane,
             state="Starting" if isToStartOver else self._state,
             since=self._stateSince,
             reason=self._reason,
@@ -166,38 +158,20 @@ class Lane:
 
     def copied(self) -> dict[Partition, int]:
         """By partition, the next offset to copy as it is stored."""
-        return {partition: position.offset for partition, position in self._stored.items()}
+        return self._ledger.copied()
 
     def partition_status(self) -> list[PartitionStatus]:
-        """One entry for each partition that the lane has taken up. Lag counts offsets, markers included."""
-        statuses = []
-        for (topic, partition), position in sorted(self._reached.copy().items()):
-            end = self._ends.get((topic, partition))
-            end = None if end is None else max(end, position)
-            statuses.append(
-                PartitionStatus(
-                    topic=topic,
-                    partition=partition,
-                    lane=self._parts.lane,
-                    position=position,
-                    endOffset=end,
-                    lag=None if end is None else end - position,
-                    lastProgress=self._lastProgress.get((topic, partition)),
-                )
-            )
-        return statuses
+        """One entry for each partition that the lane has taken up."""
+        return list(self._ledger.statuses(self._parts.identity.lane))
 
     # ---- the thread
 
     def run(self) -> None:
-        """Copy until stopped, fenced or failed."""
-        pause = RETRY_FIRST_SECONDS
+        """Copy until stopped, taken over or failed."""
         while not self._stopping.is_set():
             try:
-                self._start_up()
-                pause = RETRY_FIRST_SECONDS
-                self._copy()
-            except FencedError as error:
+                self._start_and_copy()
+            except TakenOverError as error:
                 self._count(fences=1)
                 self._become("Fenced", error.reason, str(error))
                 return
@@ -206,29 +180,42 @@ class Lane:
                 cause = self._cause_of(error)
                 self._become("Failed", cause.reason, str(cause))
                 return
-            except TransientError as error:
-                if self._stopping.is_set():
-                    return
-                self._become("Waiting", error.reason, str(error))
-                self._stopping.wait(pause)
-                pause = min(pause * 2, RETRY_MAX_SECONDS)
+            except (FencedError, TransientError) as error:
+                isYielding = self._isOwner and isinstance(error, FencedError)
+                self._wait_after(error, YIELD_SECONDS if isYielding else self._next_pause())
             except Exception as error:
                 # Nothing is known about the cause, so the safe way back is the whole start-up order.
                 self._log.exception("unexpected error")
-                self._become("Waiting", "UnexpectedError", f"{type(error).__name__}: {error}")
-                self._stopping.wait(RETRY_MAX_SECONDS)
-            finally:
-                self._let_go()
+                self._wait_after(BridgeError("UnexpectedError", f"{type(error).__name__}: {error}"), RETRY_MAX_SECONDS)
+
+    def _wait_after(self, error: BridgeError, seconds: float) -> None:
+        if not self._stopping.is_set():
+            self._become("Waiting", error.reason, str(error))
+            self._stopping.wait(seconds)
+
+    def _next_pause(self) -> float:
+        """Doubles from one failed start to the next."""
+        pause, self._pause = self._pause, min(self._pause * 2, RETRY_MAX_SECONDS)
+        return pause
+
+    def _start_and_copy(self) -> None:
+        try:
+            self._start_up()
+            self._pause = RETRY_FIRST_SECONDS
+            self._copy()
+        finally:
+            self._let_go()
 
     def _start_up(self) -> None:
         self._become("Starting")
         self._reassign.clear()
+        if self._isOwner:
+            # Before the first call that would disturb a successor.
+            self._require_ownership(self._parts.glance(self._beat))
         self._producer = self._parts.makeProducer(self._beat)
         self._producer.init_transactions()
         self._copier = self._parts.makeCopier(self._producer)
-        # A new copier has to be told what was found out with a former one.
-        for (partition, offset), why in self._refused.items():
-            self._copier.refuse(partition, offset, why)
+        self._tell_refused()
         self._resume()
         self._become("Copying")
 
@@ -236,27 +223,36 @@ class Lane:
         """Go on from what is stored; whatever is new is stored, and so agreed on, before its first record."""
         parts = self._parts
         topicIds = parts.partitions()
-        resume = plan_resume(parts.readMemory(self._beat), topicIds, parts.lanes, parts.startFrom, parts.rewinds)
+        memory = parts.readMemory(self._beat)
+        self._require_ownership(memory)
+        resume = plan_resume(memory, topicIds, parts.identity, parts.startFrom, parts.rewinds)
         offsets = parts.resolveOffsets(resume.asked) if resume.asked else {}
         begun = {partition: Position(offset, topicIds[partition]) for partition, offset in offsets.items()}
-        self._stored = {**resume.known, **begun}
-        # Whatever was reached before and not stored has not been copied: it must be forgotten before a commit.
-        self._reached = {partition: position.offset for partition, position in self._stored.items()}
-        self._dry = set()
-        self._ends = {}
+        self._ledger.start_from({**resume.known, **begun})
         if begun or resume.record is not None:
-            opened = self._ensure_open()
-            opened.progress |= {partition: Progress(offset) for partition, offset in offsets.items()}
+            self.ensure_open()
+            self._ledger.begin_at(offsets)
             if resume.record is not None:
-                record = encode_lane_record(resume.record)
-                self._the_producer().send(parts.positionsTopic, parts.lane, encode_lane_key(parts.lane), record)
+                self._store(encode_lane_key(parts.identity.lane), encode_lane_record(resume.record))
             self._commit()
+        self._isOwner = True
         self._the_copier().assign(
-            {partition: Progress(one.offset, one.leaderEpoch) for partition, one in self._stored.items()}
+            {partition: Progress(one.offset, one.leaderEpoch) for partition, one in self._ledger.stored.items()}
         )
         for (topic, partition), offset in sorted(offsets.items()):
             self._log.info("{}-{} begins at offset {}", topic, partition, offset)
         self._log.info("copying {} partitions", len(topicIds))
+
+    def _require_ownership(self, memory: LaneMemory) -> None:
+        """TakenOverError where another process has become the owner after this one; TerminalError PositionsLost."""
+        if not self._isOwner:
+            return
+        if memory.record is None:
+            raise TerminalError(
+                "PositionsLost", f"{self._parts.positionsTopic} no longer has what this lane had stored there"
+            )
+        if memory.record.owner != self._parts.identity.owner:
+            raise TakenOverError("another process has taken the lane over")
 
     def _copy(self) -> None:
         committedAtAbort = -1
@@ -266,14 +262,15 @@ class Lane:
                 self._commit()
                 return
             try:
-                step = self._the_copier().step(self, self._wait_seconds(), self._limit)
-                self._take(step)
+                step = self._the_copier().step(self, self._wait_seconds(), self._search.limit)
+                self._ledger.take(step)
                 if self._is_due() or step.failure is not None:
                     self._commit()
                 self._look_around()
             except AbortNeeded as error:
                 if isinstance(error, RecordRefused):
-                    self._isolate(error)
+                    self._search.narrow(error, self._ledger.open)
+                    self._tell_refused()
                 elif committedAtAbort == self._counters.transactionsCommitted:
                     # Nothing was committed since the last abort: from here on with a pause, for all to see.
                     raise
@@ -288,122 +285,63 @@ class Lane:
 
     def ensure_open(self) -> None:
         """Open a transaction unless one is open (called by the copier before its first record)."""
-        self._ensure_open()
-
-    def _ensure_open(self) -> _Open:
-        if self._open is None:
+        if self._ledger.open is None:
             self._the_producer().begin()
-            self._open = _Open(self._parts.clock())
+            self._ledger.begin(self._parts.clock())
             self._transactions += 1
-            self._log = logger.bind(lane=self._parts.lane, transaction=self._transactions)
-        return self._open
+            self._log = logger.bind(lane=self._parts.identity.lane, transaction=self._transactions)
 
-    def _isolate(self, error: RecordRefused) -> None:
-        """Come closer to the record that the target refuses; where it stood alone, tell the copier which it is."""
-        lost = self._open or _Open(0.0)
-        if self._limit == 1 and lost.records == 0:
-            raise error
-        if self._limit > 1:
-            self._limit = max(1, min(self._limit, lost.records or self._limit) // ISOLATE_FACTOR)
-            self._limitedCommits = 0
-            return
-        [(partition, progress)] = lost.progress.items()
-        refused = (partition, progress.offset - 1)
-        if refused in self._refused:
-            raise TerminalError(error.reason, f"{partition[0]}-{partition[1]} at offset {refused[1]}: {error}")
-        self._refused[refused] = f"the target refuses it: {error}"
-        self._the_copier().refuse(*refused, self._refused[refused])
-        self._limit = STEP_LIMIT
-
-    def _take(self, step: CopyStep) -> None:
-        for partition, progress in step.progress.items():
-            self._reached[partition] = progress.offset
-            self._dry.discard(partition)
-        for partition, end in step.ends.items():
-            self._dry.add(partition)
-            # Behind the last record lie markers and aborted records; they need not be read again.
-            self._reached[partition] = max(end, self._reached.get(partition, end))
-        if self._open is not None:
-            self._open.progress |= step.progress
-            self._open.records += step.records
-            self._open.bytes += step.bytes
-            self._open.deadLetters += step.deadLetters
-            self._open.timestamps += step.timestamps
+    def _tell_refused(self) -> None:
+        """A copier has to be told what was found out, by a former one too."""
+        for (partition, offset), why in self._search.found.items():
+            self._the_copier().refuse(partition, offset, why)
 
     def _look_around(self) -> None:
         """Now and then: hear what the producer has to say, and remember the ends for those who ask for the lag."""
         now = self._parts.clock()
-        if now - self._endsAt < IDLE_SECONDS:
+        if now - self._lookedAt < IDLE_SECONDS:
             return
-        self._endsAt = now
+        self._lookedAt = now
         self._the_producer().serve()
-        for partition in self._stored:
-            end = self._the_copier().end_offset(partition)
-            if end is not None:
-                self._ends[partition] = end
+        ends = {partition: self._the_copier().end_offset(partition) for partition in self._ledger.stored}
+        self._ledger.see_ends({partition: end for partition, end in ends.items() if end is not None})
 
     def _is_due(self) -> bool:
-        if self._open is None:
-            return False
-        if self._limit < STEP_LIMIT and self._open.records:
+        opened = self._ledger.open
+        if opened is not None and opened.records and self._search.isUnderWay:
             return True
-        now = self._parts.clock()
-        interval = self._parts.commitIntervalSeconds
-        isDry = self._dry.issuperset(self._stored)
-        return now - self._open.since >= interval or (isDry and now - self._lastCommit >= interval / DRY_PART)
+        return self._ledger.is_due(self._parts.clock())
 
     def _wait_seconds(self) -> float:
-        if self._open is None:
-            return IDLE_SECONDS
-        now = self._parts.clock()
-        interval = self._parts.commitIntervalSeconds
-        due = self._open.since + interval
-        if self._dry.issuperset(self._stored):
-            due = min(due, self._lastCommit + interval / DRY_PART)
-        return min(max(due - now, 0.0), IDLE_SECONDS)
+        untilDue = self._ledger.seconds_until_due(self._parts.clock())
+        return IDLE_SECONDS if untilDue is None else min(untilDue, IDLE_SECONDS)
+
+    def _store(self, key: bytes, value: bytes) -> None:
+        """Into the lane's own partition of the positions topic."""
+        self._the_producer().send(self._parts.positionsTopic, self._parts.identity.lane, key, value)
 
     def _commit(self) -> None:
         """Commit the open transaction together with the positions that it makes true; nothing where none is open."""
-        if self._open is None:
+        done = self._ledger.open
+        if done is None:
             return
-        done = self._open
-        # A partition found dry since its last record has its position behind the markers there.
-        positions = {
-            partition: Position(
-                max(progress.offset, self._reached.get(partition, 0)),
-                self._stored[partition].topicId,
-                progress.leaderEpoch,
-            )
-            for partition, progress in done.progress.items()
-        }
-        producer = self._the_producer()
-        runs = self._send_runs(producer) if self._parts.offsetsTopic is not None and done.records else {}
+        positions = self._ledger.due_positions()
+        runs = self._send_runs() if self._parts.offsetsTopic is not None and done.records else {}
         for (topic, number), position in positions.items():
-            producer.send(
-                self._parts.positionsTopic,
-                self._parts.lane,
-                encode_key(self._parts.sourceClusterId, topic, number),
-                encode_value(position),
-            )
-        producer.commit()
-        self._open = None
-        self._lastCommit = self._parts.clock()
+            self._store(encode_key(self._parts.sourceClusterId, topic, number), encode_value(position))
+        self._the_producer().commit()
         # Before the positions: whoever sees that an offset is copied must find where.
         for partition, carried in runs.items():
             self._parts.noteRuns(partition, carried)
-        self._stored = self._stored | positions
-        now = datetime.now(UTC)
-        self._lastProgress |= dict.fromkeys(positions, now)
+        self._ledger.commit(positions, self._parts.clock(), datetime.now(UTC))
+        self._search.note_commit()
         self._count(records=done.records, bytes=done.bytes, deadLetters=done.deadLetters, transactionsCommitted=1)
         self._log.debug("committed {} records", done.records)
-        if self._limit < STEP_LIMIT:
-            self._limitedCommits += 1
-            if self._limitedCommits > ISOLATE_COMMITS:
-                self._limit = STEP_LIMIT
         self._parts.observeLatency(tuple(done.timestamps), self._parts.wallClock())
 
-    def _send_runs(self, producer: LaneProducer) -> dict[Partition, list[tuple[int, int, int]]]:
+    def _send_runs(self) -> dict[Partition, list[tuple[int, int, int]]]:
         """Write down where the open transaction's records stand at the target; known once they are delivered."""
+        producer = self._the_producer()
         producer.flush()
         carried = {}
         for partition, runs in self._the_copier().take_runs().items():
@@ -411,14 +349,14 @@ class Lane:
             carried[partition] = [(run.source, run.target, run.count) for run in runs if run.target is not None]
             producer.send(
                 self._parts.offsetsTopic or "",
-                self._parts.lane,
+                self._parts.identity.lane,
                 encode_key(self._parts.sourceClusterId, *partition),
                 encode_runs(carried[partition]),
             )
         return carried
 
     def _abort(self) -> None:
-        self._open = None
+        self._ledger.lose()
         self._count(transactionsAborted=1)
         try:
             self._the_producer().abort()
@@ -430,12 +368,13 @@ class Lane:
         """An offset that is not there may belong to a topic that is not there: its successor has the name alone."""
         if error.reason != "SourceOffsetOutOfRange":
             return error
+        stored = self._ledger.stored
         try:
-            current = self._parts.askTopicIds({topic for topic, _ in self._stored})
+            current = self._parts.askTopicIds({topic for topic, _ in stored})
             plan_resume(
-                LaneMemory(self._stored),
-                {place: current[place[0]] for place in self._stored if place[0] in current},
-                self._parts.lanes,
+                LaneMemory(stored),
+                {place: current[place[0]] for place in stored if place[0] in current},
+                self._parts.identity,
                 self._parts.startFrom,
                 (),
             )
@@ -445,8 +384,7 @@ class Lane:
 
     def _let_go(self) -> None:
         """Close what is open. An unfinished transaction is settled by the next init_transactions."""
-        if self._open is not None:
-            self._open = None
+        if self._ledger.lose() is not None:
             self._count(transactionsAborted=1)
         copier, producer = self._copier, self._producer
         self._copier = self._producer = None

@@ -1,7 +1,9 @@
-"""Changes the number of lanes of a bridge: all old lanes are fenced, then their positions move in one transaction.
+"""Changes the number of lanes of a bridge: all old lanes are taken, then their positions move in one transaction.
 
-Whoever holds the transactional id of the migration may do it; the others wait until it is done. A lane of the old
-number that starts later reads in its own partition that it is one of another number, and stops.
+To take a lane is to fence it and to write into its record, under its own transactional id, that it is being moved:
+its former owner finds that it is not the owner any more, and nobody else may become it. Whoever holds the
+transactional id of the migration may do so; the others wait until it is done. A lane of the old number that starts
+later reads in its own partition that it is one of another number, and stops.
 """
 
 from __future__ import annotations
@@ -82,9 +84,7 @@ def _migrate(parts: MigrationParts, partitions: int) -> None:
         if old == parts.lanes:
             return
         logger.info("changing the number of lanes from {} to {}", old, parts.lanes)
-        for lane in range(old):
-            _fence(parts, lane)
-        memories = {lane: parts.readMemory(lane) for lane in range(old)}
+        memories = {lane: _take(parts, lane, old) for lane in range(old)}
         if parts.lanes > partitions:
             parts.growTopic(positions_topic(parts.bridgeId), parts.lanes)
         producer.begin()
@@ -96,10 +96,18 @@ def _migrate(parts: MigrationParts, partitions: int) -> None:
         producer.close()
 
 
-def _fence(parts: MigrationParts, lane: int) -> None:
+def _take(parts: MigrationParts, lane: int, old: int) -> LaneMemory:
+    """What the lane has stored, once for all. FencedError where its owner has come back in between."""
     holder = parts.makeProducer(transactional_id(parts.bridgeId, lane))
     try:
         holder.init_transactions()
+        memory = parts.readMemory(lane)
+        rewinds = memory.record.rewinds if memory.record is not None else ()
+        record = encode_lane_record(LaneRecord(old, rewinds, migratingTo=parts.lanes))
+        holder.begin()
+        holder.send(positions_topic(parts.bridgeId), lane, encode_lane_key(lane), record)
+        holder.commit()
+        return memory
     finally:
         holder.close()
 

@@ -27,10 +27,16 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class LaneRecord:
-    """What a lane knows of itself: the number of lanes that it is one of, and the rewinds that it has carried out."""
+    """What a lane knows of itself: the number of lanes that it is one of, and the rewinds that it has carried out.
+
+    `owner` names the process that took it over last. `migratingTo` is the number of lanes that a change has begun to
+    make and not finished: until it is finished nobody may own the lane.
+    """
 
     lanes: int
     rewinds: tuple[str, ...] = ()
+    owner: str = ""
+    migratingTo: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,8 @@ def encode_lane_key(lane: int) -> bytes:
 
 
 def encode_lane_record(record: LaneRecord) -> bytes:
-    return _compact({"lanes": record.lanes, "rewinds": list(record.rewinds)})
+    fields: dict[str, object] = {"lanes": record.lanes, "rewinds": list(record.rewinds), "owner": record.owner}
+    return _compact(fields if record.migratingTo is None else fields | {"migratingTo": record.migratingTo})
 
 
 @dataclass(slots=True)
@@ -117,7 +124,13 @@ class MemoryReader:
         if fields is None:
             self.record = None
             return
-        self.record = LaneRecord(int(fields["lanes"]), tuple(map(str, fields["rewinds"])))
+        target = fields.get("migratingTo")
+        self.record = LaneRecord(
+            int(fields["lanes"]),
+            tuple(map(str, fields["rewinds"])),
+            str(fields.get("owner", "")),
+            None if target is None else int(target),
+        )
 
     def _take_position(self, place: tuple[str, int], fields: Any) -> None:
         if fields is None:

@@ -17,6 +17,15 @@ WAYS_OUT = "rewind it to say where copying goes on"
 
 
 @dataclass(frozen=True, slots=True)
+class LaneIdentity:
+    """Which lane of how many it is, and the name of the process that runs it, unlike that of any other."""
+
+    lane: int
+    lanes: int
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
 class Resume:
     """`known` are positions to go on from; `asked` are places whose offset has to be asked for, and then be stored.
 
@@ -29,7 +38,11 @@ class Resume:
 
 
 def plan_resume(
-    memory: LaneMemory, topicIds: Mapping[Place, str], lanes: int, startFrom: str, rewinds: Sequence[Rewind]
+    memory: LaneMemory,
+    topicIds: Mapping[Place, str],
+    identity: LaneIdentity,
+    startFrom: str,
+    rewinds: Sequence[Rewind],
 ) -> Resume:
     """How a lane goes on with its source partitions, given with their topics' ids.
 
@@ -38,8 +51,10 @@ def plan_resume(
     and SourceTopicRecreated.
     """
     before = memory.record
-    if before is not None and before.lanes != lanes:
-        raise TerminalError("LanesMismatch", lanes_mismatch(before.lanes, lanes))
+    if before is not None and before.migratingTo is not None:
+        raise TerminalError("LanesMismatch", _unfinished(before.lanes, before.migratingTo))
+    if before is not None and before.lanes != identity.lanes:
+        raise TerminalError("LanesMismatch", lanes_mismatch(before.lanes, identity.lanes))
     isFirst = before is None and not memory.positions
     carriedOut = before.rewinds if before is not None else ()
     # A bridge that begins now has nothing to go back from.
@@ -63,7 +78,7 @@ def plan_resume(
         else:
             known[place] = stored
     added = tuple(one.id for one in rewinds if one.id not in carriedOut)
-    record = LaneRecord(lanes, (*carriedOut, *added))
+    record = LaneRecord(identity.lanes, (*carriedOut, *added), identity.owner)
     return Resume(known, asked, None if record == before else record)
 
 
@@ -71,4 +86,11 @@ def lanes_mismatch(stored: int, wanted: int) -> str:
     return (
         f"the bridge has copied with {stored} lanes and is asked for {wanted}: "
         f"set lanes back to {stored}, or migrateLanesFrom to {stored}"
+    )
+
+
+def _unfinished(stored: int, target: int) -> str:
+    return (
+        f"a change from {stored} lanes to {target} has begun and not ended: "
+        f"set lanes to {target} and migrateLanesFrom to {stored}"
     )

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
+from uuid import uuid4
 
 from loguru import logger
 
@@ -37,6 +38,7 @@ from kafka_bridge.metrics import LatencyHistogram
 from kafka_bridge.position_store import read_memory, read_runs
 from kafka_bridge.positions import LaneMemory, bridge_id, offsets_topic, positions_topic, transactional_id
 from kafka_bridge.records_copier import DeadLetters, RecordsCopier, Route, build_routes
+from kafka_bridge.resume import LaneIdentity
 from kafka_bridge.status import BridgeStatus, Counters, Fault, LaneStatus
 from kafka_bridge.topic_selection import has_patterns, named_topics, select_topics, wanted_topics
 from kafka_bridge.topics import (
@@ -81,6 +83,7 @@ class Supervisor:
         self._config = config
         self._latency = latency
         self._startedAt = datetime.now(UTC)
+        self._owner = uuid4().hex
         self._clientId = f"{config.instance}-{config.bridge}-{config.ordinal}"
         self._sourceAdmin = ClusterAdmin(client_settings.admin(config.source, self._clientId))
         self._targetAdmin = ClusterAdmin(client_settings.admin(config.target, self._clientId))
@@ -223,8 +226,7 @@ class Supervisor:
         config = self._config
         lane = Lane(
             LaneParts(
-                lane=number,
-                lanes=config.lanes,
+                identity=LaneIdentity(number, config.lanes, self._owner),
                 sourceClusterId=work.sourceClusterId,
                 positionsTopic=positions_topic(work.bridgeId),
                 commitIntervalSeconds=config.commitIntervalMs / 1000,
@@ -236,6 +238,9 @@ class Supervisor:
                 ),
                 makeCopier=lambda producer: self._make_copier(producer, number),
                 readMemory=lambda heartbeat: self._read_memory(work.bridgeId, work.sourceClusterId, number, heartbeat),
+                glance=lambda heartbeat: self._read_memory(
+                    work.bridgeId, work.sourceClusterId, number, heartbeat, toTheEnd=False
+                ),
                 resolveOffsets=self._sourceAdmin.resolve,
                 askTopicIds=self._topic_ids,
                 offsetsTopic=offsets_topic(work.bridgeId) if self._groups is not None else None,

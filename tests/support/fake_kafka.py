@@ -260,6 +260,10 @@ class FakeTarget:
         heartbeat()
         return self.memory()
 
+    def glance(self, heartbeat: Heartbeat) -> LaneMemory:
+        self.faults.run("glance")
+        return self.memory()
+
     def values(self, place: Partition) -> list[bytes | None]:
         return [record.valueBytes for record in self.committed.get(place, [])]
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 from kafka_bridge.kafka import AssignedConsumer, Batch, Heartbeat, Partition, TransactionalProducer
 from kafka_bridge.lane import Lane, LaneParts, LaneProducer
 from kafka_bridge.records_copier import DeadLetters, RecordsCopier, Route
+from kafka_bridge.resume import LaneIdentity
 from kafka_bridge.topic_config import Rewind
 from support.fake_kafka import FakeClock, FakeConsumer, FakeEvent, FakeProducer, FakeSource, FakeTarget, Faults
 
@@ -52,6 +53,8 @@ class LaneWorld:
         """What was noted after commits: source, target, count."""
         self.pollSeconds = 0.0
         self.polls = 0
+        self.processes = 0
+        """How many lanes have been made; the n-th is that of process-n."""
         self.stuckCommits = False
         """Commits wait, with a heartbeat each two seconds, and never succeed."""
         self.onPoll: Callable[[int], None] = lambda polls: None
@@ -62,10 +65,11 @@ class LaneWorld:
         return [client for client in self._clients if not client.closed]
 
     def make(self, commitIntervalSeconds: float = 0.2) -> Lane:
+        """The lane of another process than any before."""
+        self.processes += 1
         lane = Lane(
             LaneParts(
-                lane=self.lane,
-                lanes=self.lanes,
+                identity=LaneIdentity(self.lane, self.lanes, f"process-{self.processes}"),
                 sourceClusterId="cluster",
                 positionsTopic=POSITIONS,
                 commitIntervalSeconds=commitIntervalSeconds,
@@ -75,6 +79,7 @@ class LaneWorld:
                 startFrom=self.startFrom,
                 rewinds=self.rewinds,
                 readMemory=self.target.read_memory,
+                glance=self.target.glance,
                 resolveOffsets=self.source.resolve,
                 askTopicIds=lambda topics: {topic: self.source.topicIds[topic] for topic in topics},
                 offsetsTopic=self.offsetsTopic,

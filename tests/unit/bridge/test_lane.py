@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from kafka_bridge.errors import AbortNeeded, FencedError, RecordRefused, TerminalError, TransientError
+from kafka_bridge.errors import AbortNeeded, FencedError, TerminalError, TransientError
 from kafka_bridge.kafka import Partition, Progress
+from kafka_bridge.lane import RETRY_FIRST_SECONDS, YIELD_SECONDS
 from kafka_bridge.offset_map import decode_runs
 from kafka_bridge.positions import (
     LaneMemory,
@@ -24,6 +25,7 @@ from support.lane_world import DEAD_LETTERS, POSITIONS, LaneWorld
 P0, P1 = ("orders", 0), ("orders", 1)
 AWAY = TransientError("Transport", "the broker is away")
 ABORT = AbortNeeded("TimedOut", "the transaction timed out")
+FENCED = FencedError("Fenced", "a newer epoch is in force")
 
 
 @pytest.fixture(name="world")
@@ -60,7 +62,11 @@ def test_a_lane_begins_at_the_earliest_offset_and_says_so_before_its_first_recor
     assert world.target.values(P0) == [b"4", b"5", b"6"]
     begun = world.target.transactions[0]
     assert [(one.place, one.keyBytes, one.valueBytes) for one in begun] == [
-        ((POSITIONS, world.lane), encode_lane_key(world.lane), encode_lane_record(LaneRecord(world.lanes))),
+        (
+            (POSITIONS, world.lane),
+            encode_lane_key(world.lane),
+            encode_lane_record(LaneRecord(world.lanes, owner="process-1")),
+        ),
         ((POSITIONS, world.lane), encode_key("cluster", "orders", 0), encode_value(Position(4, "id-of-orders"))),
     ]
 
@@ -149,8 +155,8 @@ def test_an_idle_lane_does_no_transactions(world: LaneWorld) -> None:
     del world.faults.calls[:]
     lane.run()
     assert world.faults.calls.count("poll") > 40
-    assert len(world.target.transactions) == before
-    assert not {"begin", "send", "commit"} & set(world.faults.calls)
+    assert len(world.target.transactions) == before + 1, "its name as the owner, and nothing after that"
+    assert {world.faults.calls.count(call) for call in ("begin", "send", "commit")} == {1}
 
 
 def test_markers_behind_the_last_record_are_part_of_the_position(world: LaneWorld) -> None:
@@ -177,7 +183,9 @@ def test_what_was_committed_is_counted_and_timed(world: LaneWorld) -> None:
 def test_a_lane_with_no_partitions_waits(world: LaneWorld) -> None:
     lane = world.run()
     assert lane.status().state == "Copying"
-    assert world.target.memory() == LaneMemory({}, LaneRecord(world.lanes)), "it says that it has begun, and no more"
+    assert world.target.memory() == LaneMemory({}, LaneRecord(world.lanes, owner="process-1")), (
+        "it says that it has begun, and no more"
+    )
 
 
 # ---- errors
@@ -267,15 +275,34 @@ def test_a_failing_abort_leads_to_a_new_producer(world: LaneWorld) -> None:
     assert world.faults.calls.count("makeProducer") == 2
 
 
-@pytest.mark.parametrize("call", ["init_transactions", "begin", "send", "commit"])
-def test_a_fenced_lane_stops_for_good(world: LaneWorld, call: str) -> None:
+# ---- fences, and who owns the lane
+
+
+@pytest.mark.parametrize(("call", "earlier"), [("init_transactions", 0), ("begin", 1), ("send", 3), ("commit", 1)])
+def test_a_fence_without_a_successor_is_no_end(world: LaneWorld, call: str, earlier: int) -> None:
+    """The coordinator fences a transaction that took too long, and a request that it met twice."""
     fill(world)
-    world.faults.fail(call, FencedError("Fenced", "a newer producer"))
+    world.faults.fail(call, FENCED, afterCalls=earlier)
     lane = world.run()
-    assert (lane.status().state, lane.status().reason) == ("Fenced", "Fenced")
-    assert lane.counters().fences == 1
-    assert world.faults.calls.count("makeProducer") == 1
-    assert world.target.values(P0) == []
+    assert lane.status().state == "Copying"
+    assert lane.counters().fences == 0
+    expect_exact_copy(world)
+
+
+def test_an_owner_that_was_fenced_gives_a_successor_time(world: LaneWorld) -> None:
+    fill(world)
+    world.faults.fail("commit", FENCED, afterCalls=1)
+    world.run()
+    assert world.clock.pauses == [YIELD_SECONDS]
+    assert world.faults.calls.count("glance") == 1
+
+
+def test_who_has_not_owned_the_lane_yet_tries_again_at_once(world: LaneWorld) -> None:
+    fill(world)
+    world.faults.fail("commit", FENCED)
+    world.run()
+    assert world.clock.pauses == [RETRY_FIRST_SECONDS]
+    assert "glance" not in world.faults.calls
 
 
 def test_a_lane_whose_successor_has_started_copies_nothing_more(world: LaneWorld) -> None:
@@ -290,8 +317,49 @@ def test_a_lane_whose_successor_has_started_copies_nothing_more(world: LaneWorld
 
     world.source.onDry = succeed
     world.start(old)
-    assert old.status().state == "Fenced"
+    assert (old.status().state, old.status().reason) == ("Fenced", "Fenced")
+    assert old.counters().fences == 1
     assert world.target.values(P0) == [b"%d" % number for number in range(10)]
+
+
+def test_a_lane_that_was_taken_over_never_disturbs_its_successor(world: LaneWorld) -> None:
+    """It has slept, its calls have timed out, and it begins anew: what it would fence is none of its own any more."""
+    fill(world)
+    old, new = world.make(), world.make()
+
+    def sleep() -> None:
+        world.source.onDry = new.stop
+        world.start(new)
+        del world.faults.calls[:]
+        raise AWAY
+
+    world.source.onDry = sleep
+    world.start(old)
+    assert old.status().state == "Fenced"
+    assert "glance" in world.faults.calls
+    assert "init_transactions" not in world.faults.calls
+
+
+@pytest.mark.parametrize("call", ["glance", "init_transactions"])
+def test_a_lane_that_is_taken_over_while_it_starts_again_stops(
+    world: LaneWorld, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its look at the owner and its own fence, or between that and its reading, somebody was quicker."""
+    fill(world)
+    old, new = world.make(), world.make()
+    world.faults.fail("commit", AWAY, afterCalls=1)
+    run = world.faults.run
+
+    def interrupted(name: str, effect: Callable[[], None] = lambda: None) -> None:
+        run(name, effect)
+        if name == call and world.faults.calls.count("makeProducer") == (1 if call == "glance" else 2):
+            world.source.onDry = new.stop
+            world.start(new)
+
+    monkeypatch.setattr(world.faults, "run", interrupted)
+    world.start(old)
+    assert (old.status().state, new.status().state) == ("Fenced", "Copying")
+    expect_exact_copy(world)
 
 
 def test_a_lost_offset_stops_the_lane_and_skips_nothing(world: LaneWorld) -> None:
@@ -410,8 +478,7 @@ def test_a_heartbeat_follows_every_turn(world: LaneWorld) -> None:
     assert len(beats) >= 10
 
 
-def test_the_worst_of_both_leaves_the_positions_whole(world: LaneWorld) -> None:
-    """Positions lost at the target are noticed by nobody, but what was not stored is never taken for copied."""
+def test_positions_that_were_lost_meanwhile_stop_the_lane_and_nothing_is_copied_again(world: LaneWorld) -> None:
     fill(world)
     lane = world.make()
     world.faults.fail("poll", AWAY, afterCalls=3)
@@ -422,11 +489,9 @@ def test_the_worst_of_both_leaves_the_positions_whole(world: LaneWorld) -> None:
         }
 
     world.onWait = lose_positions
-    world.source.onDry = lane.stop
     world.start(lane)
-    assert world.target.transactions[-1], "it went on"
-    begun = [one for transaction in world.target.transactions for one in transaction if one.place[0] == POSITIONS]
-    assert [one.valueBytes for one in begun].count(encode_value(Position(0, "id-of-orders"))) == 2
+    assert (lane.status().state, lane.status().reason) == ("Failed", "PositionsLost")
+    assert world.target.values(P0) == world.source.values(P0)[: len(world.target.values(P0))]
 
 
 # ---- records that cannot go their way
@@ -492,7 +557,7 @@ def test_a_record_that_not_even_the_dead_letter_topic_takes_stops_the_lane(world
 
 def test_a_lane_whose_own_record_is_refused_says_so(world: LaneWorld) -> None:
     fill(world)
-    world.target.refusals[POSITIONS] = {encode_lane_record(LaneRecord(world.lanes))}
+    world.target.refusals[POSITIONS] = {encode_lane_record(LaneRecord(world.lanes, owner="process-1"))}
     lane = world.run()
     assert (lane.status().state, lane.status().reason) == ("Failed", "MsgSizeTooLarge")
 
@@ -520,7 +585,7 @@ def test_a_rewind_is_stored_with_the_positions_that_it_makes(world: LaneWorld) -
     world.run()
     world.run()
     assert world.target.values(P0) == [*world.source.values(P0), b"5", b"6"]
-    assert world.target.memory().record == LaneRecord(world.lanes, ("again",))
+    assert world.target.memory().record == LaneRecord(world.lanes, ("again",), "process-3")
 
 
 def test_a_topic_made_anew_stops_the_lane_until_it_is_rewound(world: LaneWorld) -> None:
@@ -601,20 +666,22 @@ def test_without_anybody_who_asks_nothing_is_flushed_or_written_down(world: Lane
     assert "flush" not in world.faults.calls
 
 
-def test_a_record_that_was_found_out_is_known_to_the_next_producer_too(world: LaneWorld) -> None:
+def test_a_record_that_was_found_out_is_known_to_the_next_producer_too(
+    world: LaneWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.usesDeadLetters = True
     fill(world)
     world.target.refusals["orders"] = {b"3"}
     lane = world.make()
     world.source.onDry = lane.stop
-    isolate = lane._isolate
+    tell = lane._tell_refused
 
-    def fail_afterwards(error: RecordRefused) -> None:
-        isolate(error)
-        if lane._refused:
+    def fail_afterwards() -> None:
+        tell()
+        if lane._search.found and lane.counters().transactionsAborted:
             world.faults.fail("abort", TransientError("OutOfOrderSequenceNumber", "skipped sequence numbers"))
 
-    lane._isolate = fail_afterwards  # type: ignore[method-assign]
+    monkeypatch.setattr(lane, "_tell_refused", fail_afterwards)
     lane.run()
     assert world.faults.calls.count("makeProducer") == 2
     assert lane.status().state == "Copying"

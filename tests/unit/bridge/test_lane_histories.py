@@ -7,13 +7,14 @@ from typing import Literal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kafka_bridge.errors import AbortNeeded, TransientError
+from kafka_bridge.errors import AbortNeeded, FencedError, TransientError
 from support.lane_world import LaneWorld
 
 CALLS = (
     "makeProducer",
     "init_transactions",
     "readMemory",
+    "glance",
     "resolveOffsets",
     "assign",
     "poll",
@@ -27,6 +28,7 @@ CALLS = (
 ERRORS = {
     "away": TransientError("Transport", "away"),
     "abort": AbortNeeded("TimedOut", "abort"),
+    "fence": FencedError("Fenced", "a newer epoch is in force"),
     "mistake": RuntimeError("a mistake"),
 }
 # Records, markers and the end of a process (a new lane takes over), in any order.

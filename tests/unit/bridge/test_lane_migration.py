@@ -14,7 +14,7 @@ from kafka_bridge.errors import FencedError, TerminalError, TransientError
 from kafka_bridge.lane_migration import MigrationParts, ensure_lanes, rearranged
 from kafka_bridge.lanes import lane_of
 from kafka_bridge.positions import LaneMemory, LaneRecord, MemoryReader, Position
-from kafka_bridge.resume import plan_resume
+from kafka_bridge.resume import LaneIdentity, plan_resume
 
 PLACES = [(topic, partition) for topic in ("orders", "a", "bb") for partition in range(9)]
 
@@ -27,7 +27,8 @@ class Store:
         self.readers = {lane: MemoryReader("c") for lane in range(64)}
         self.calls: list[str] = []
         self.pending: list[tuple[int, bytes, bytes | None]] = []
-        self.commitError: Exception | None = None
+        self.commitErrors: dict[str, Exception] = {}
+        """By transactional id."""
         for number, place in enumerate(places):
             self.readers[lane_of(*place, lanes)].positions[place] = Position(number, "t", 1)
         for lane in range(lanes if records else 0):
@@ -74,8 +75,8 @@ class StoreProducer:
 
     def commit(self) -> None:
         self.store.calls.append("commit")
-        if self.store.commitError is not None:
-            raise self.store.commitError
+        if self.transactionalId in self.store.commitErrors:
+            raise self.store.commitErrors[self.transactionalId]
         for lane, key, value in self.store.pending:
             self.store.readers[lane].take(key, value)
 
@@ -101,7 +102,7 @@ def test_any_number_of_migrations_keeps_every_position(numbers: list[int], place
         ensure_lanes(store.parts(new, old), store.partitions)
         assert positions_by_lane(store.memories(), new) == before
         for lane in range(new):
-            plan = plan_resume(store.readers[lane].memory(), {}, new, "latest", ())
+            plan = plan_resume(store.readers[lane].memory(), {}, LaneIdentity(lane, new, ""), "latest", ())
             assert plan.record is None, "nothing is to be stored again"
     assert before.keys() == places
 
@@ -109,12 +110,39 @@ def test_any_number_of_migrations_keeps_every_position(numbers: list[int], place
 def test_all_old_lanes_are_fenced_before_a_position_is_read_for_good() -> None:
     store = Store(2, PLACES)
     ensure_lanes(store.parts(4, 2), 2)
-    fences = ["fence plant.lane.0", "close", "fence plant.lane.1", "close"]
     assert store.calls == [
         *["glance", "fence plant.lanes", "glance"],
-        *fences,
-        *["read 0", "read 1", "grow 4", "commit", "close"],
+        *["fence plant.lane.0", "read 0", "commit", "close"],
+        *["fence plant.lane.1", "read 1", "commit", "close"],
+        *["grow 4", "commit", "close"],
     ]
+
+
+def test_a_former_owner_that_comes_back_between_finds_its_lane_taken() -> None:
+    store = Store(4, PLACES)
+    for lane in range(4):
+        store.readers[lane].record = LaneRecord(4, ("again",), "former")
+    store.commitErrors = {"plant.lanes": TransientError("Transport", "away")}
+    with pytest.raises(TransientError):
+        ensure_lanes(store.parts(6, 4), 4)
+    for lane in range(4):
+        record = store.readers[lane].record
+        assert record == LaneRecord(4, ("again",), "", 6), "it is nobody's, and not arranged anew yet"
+    # The next try goes on from there.
+    before = positions_by_lane(store.memories(), 4)
+    store.commitErrors = {}
+    ensure_lanes(store.parts(6, 4), store.partitions)
+    assert positions_by_lane(store.memories(), 6) == before
+    assert {reader.record for lane, reader in store.readers.items() if lane < 6} == {LaneRecord(6, ("again",))}
+
+
+def test_a_lane_whose_owner_is_quicker_is_not_moved() -> None:
+    store = Store(4, PLACES)
+    before = store.memories()
+    store.commitErrors = {"plant.lane.0": FencedError("Fenced", "its owner came back")}
+    with pytest.raises(FencedError):
+        ensure_lanes(store.parts(6, 4), 4)
+    assert store.memories() == before
 
 
 def test_nothing_is_done_where_the_number_fits() -> None:
@@ -147,14 +175,16 @@ def test_positions_of_the_first_version_are_arranged_by_the_topic_s_partitions()
     assert store.readers[3].record == LaneRecord(3, ()), "a late lane 3 learns that it is none any more"
 
 
-def test_a_migration_that_fails_has_changed_nothing_and_is_tried_again() -> None:
+def test_a_migration_that_fails_has_moved_nothing_and_is_tried_again() -> None:
     store = Store(4, PLACES)
     before = store.memories()
-    store.commitError = FencedError("Fenced", "another one does it")
+    store.commitErrors = {"plant.lanes": FencedError("Fenced", "another one does it")}
     with pytest.raises(FencedError):
         ensure_lanes(store.parts(6, 4), 4)
-    assert {lane: store.memories()[lane] for lane in before} == before
-    store.commitError = None
+    assert {lane: store.memories()[lane].positions for lane in before} == {
+        lane: memory.positions for lane, memory in before.items()
+    }
+    store.commitErrors = {}
     ensure_lanes(store.parts(6, 4), store.partitions)
     assert store.readers[5].record == LaneRecord(6, ("again",))
 

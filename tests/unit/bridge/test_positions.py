@@ -53,7 +53,15 @@ def test_the_record_is_readable_by_other_versions() -> None:
     assert encode_key("c", "orders", 2) == b'{"sourceClusterId":"c","topic":"orders","partition":2}'
     assert encode_value(Position(7, "t", 3)) == b'{"offset":7,"topicId":"t","leaderEpoch":3}'
     assert encode_lane_key(2) == b'{"lane":2}'
-    assert encode_lane_record(LaneRecord(6, ("a", "b"))) == b'{"lanes":6,"rewinds":["a","b"]}'
+    assert encode_lane_record(LaneRecord(6, ("a", "b"), "me")) == b'{"lanes":6,"rewinds":["a","b"],"owner":"me"}'
+    moved = encode_lane_record(LaneRecord(6, migratingTo=4))
+    assert moved == b'{"lanes":6,"rewinds":[],"owner":"","migratingTo":4}'
+    reader = MemoryReader("c")
+    reader.take(encode_lane_key(0), moved)
+    assert reader.record == LaneRecord(6, migratingTo=4)
+    # As the first versions wrote it.
+    reader.take(encode_lane_key(0), b'{"lanes":6,"rewinds":[]}')
+    assert reader.record == LaneRecord(6)
 
 
 def test_a_record_without_epoch_or_with_more_fields_is_understood() -> None:

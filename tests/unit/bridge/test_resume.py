@@ -6,7 +6,7 @@ import pytest
 
 from kafka_bridge.errors import TerminalError
 from kafka_bridge.positions import LaneMemory, LaneRecord, Position
-from kafka_bridge.resume import Resume, plan_resume
+from kafka_bridge.resume import LaneIdentity, Resume, plan_resume
 from kafka_bridge.topic_config import Rewind
 
 P0, P1 = ("orders", 0), ("orders", 1)
@@ -17,7 +17,7 @@ NOON = "2026-11-24T12:00:00Z"
 
 
 def plan(memory: LaneMemory, startFrom: str = "earliest", rewinds: tuple[Rewind, ...] = (), lanes: int = 6) -> Resume:
-    return plan_resume(memory, IDS, lanes, startFrom, rewinds)
+    return plan_resume(memory, IDS, LaneIdentity(2, lanes, ""), startFrom, rewinds)
 
 
 @pytest.mark.parametrize("start", ["earliest", "latest", NOON])
@@ -75,3 +75,18 @@ def test_a_bridge_that_begins_has_nothing_to_rewind() -> None:
     assert plan(LaneMemory(), "earliest", rewinds) == Resume(
         {}, {P0: "earliest", P1: "earliest"}, LaneRecord(6, ("old",))
     )
+
+
+def test_whoever_takes_a_lane_over_stores_its_name() -> None:
+    memory = LaneMemory({P0: STORED, P1: STORED}, LaneRecord(6, ("done",), "former"))
+    taken = plan_resume(memory, IDS, LaneIdentity(2, 6, "successor"), "earliest", ())
+    assert taken == Resume({P0: STORED, P1: STORED}, {}, LaneRecord(6, ("done",), "successor"))
+    kept = plan_resume(memory, IDS, LaneIdentity(2, 6, "former"), "earliest", ())
+    assert kept.record is None
+
+
+def test_a_lane_that_is_being_moved_belongs_to_nobody() -> None:
+    memory = LaneMemory({P0: STORED}, LaneRecord(6, migratingTo=4))
+    with pytest.raises(TerminalError, match="set lanes to 4 and migrateLanesFrom to 6") as fault:
+        plan(memory)
+    assert fault.value.reason == "LanesMismatch"

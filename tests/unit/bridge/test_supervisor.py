@@ -14,7 +14,7 @@ from kafka_bridge import supervisor as module
 from kafka_bridge.errors import TransientError
 from kafka_bridge.kafka import Heartbeat, Partition, TopicFacts
 from kafka_bridge.metrics import LatencyHistogram
-from kafka_bridge.positions import LaneMemory, LaneRecord, positions_topic
+from kafka_bridge.positions import LaneMemory, LaneRecord, Position, positions_topic
 from kafka_bridge.supervisor import HANG_EXIT_CODE, HANG_SECONDS, STOP_SECONDS, UNHEALTHY_SECONDS, Supervisor
 from support.bridge_config import make_config
 from support.fake_kafka import FakeAdmin, FakeClock
@@ -155,7 +155,7 @@ def test_a_lane_is_given_its_partitions_identity_and_topic(world: World) -> None
     places = [place for one in parts for place in one.partitions()]
     assert sorted(places) == [("orders", number) for number in range(6)]
     assert all(one.partitions()[place] == "id-of-orders" for one in parts for place in one.partitions())
-    assert {(one.lane, one.sourceClusterId, one.positionsTopic) for one in parts} == {
+    assert {(one.identity.lane, one.sourceClusterId, one.positionsTopic) for one in parts} == {
         (0, "source-id", POSITIONS),
         (1, "source-id", POSITIONS),
     }
@@ -248,12 +248,12 @@ def test_a_missing_topic_is_named_and_the_others_are_copied(world: World) -> Non
 def test_growth_reaches_the_target_and_only_the_lanes_concerned(world: World) -> None:
     replica = world.replica(lanes=4)
     world.turn(replica)
-    before = {lane._parts.lane: set(lane._parts.partitions()) for lane, _ in replica._running()}
+    before = {lane._parts.identity.lane: set(lane._parts.partitions()) for lane, _ in replica._running()}
     world.source.facts["orders"] = TopicFacts("id-of-orders", 7)
     world.turn(replica)
-    after = {lane._parts.lane: set(lane._parts.partitions()) for lane, _ in replica._running()}
+    after = {lane._parts.identity.lane: set(lane._parts.partitions()) for lane, _ in replica._running()}
     assert world.target.facts["orders"].partitions == 7
-    told = {lane._parts.lane for lane, _ in replica._running() if lane._reassign.is_set()}
+    told = {lane._parts.identity.lane for lane, _ in replica._running() if lane._reassign.is_set()}
     assert told == {lane for lane in before if before[lane] != after[lane]}
     assert len(told) == 1
 
@@ -363,7 +363,7 @@ def test_counters_and_partitions_are_those_of_all_lanes(world: World) -> None:
     world.turn(replica)
     for number, (lane, _) in enumerate(replica._running(), 1):
         lane._count(records=number, bytes=10 * number, transactionsCommitted=1)
-        lane._reached = dict.fromkeys(lane._parts.partitions(), 5)
+        lane._ledger.start_from({place: Position(5, topicId) for place, topicId in lane._parts.partitions().items()})
     status = replica.status()
     assert (status.counters.records, status.counters.bytes, status.counters.transactionsCommitted) == (3, 30, 2)
     assert sorted((one.topic, one.partition) for one in status.partitions) == [("orders", one) for one in range(6)]
