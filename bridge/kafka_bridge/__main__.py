@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import sys
@@ -38,6 +39,8 @@ def read_config(text: str | None) -> BridgeConfig:
 
 
 def main() -> int:
+    # Where librdkafka takes the process down, the log says in which call.
+    faulthandler.enable()
     config = read_config(os.environ.get(CONFIG_VARIABLE))
     logger.remove()
     logger.configure(extra={"bridge": config.bridge, "ordinal": config.ordinal, "lane": "-", "transaction": "-"})
