@@ -21,7 +21,8 @@ class CopyStep:
     """What one step did.
 
     `progress` holds partitions from which records went into the transaction. `ends` holds partitions found dry, with
-    the offset of their end. `timestamps` are those of the records, in milliseconds. `failure` ends the lane after
+    the offset of their end. `timestamps` are those of the records, in milliseconds. `isCaughtUp`: all that the source
+    was last known to have has been moved, so that waiting for more would only delay it. `failure` ends the lane after
     what was copied before it has been committed.
     """
 
@@ -31,6 +32,7 @@ class CopyStep:
     progress: Mapping[Partition, Progress] = field(default_factory=dict)
     ends: Mapping[Partition, int] = field(default_factory=dict)
     timestamps: tuple[int, ...] = ()
+    isCaughtUp: bool = False
     failure: TerminalError | None = None
 
 

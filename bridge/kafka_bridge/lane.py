@@ -31,7 +31,7 @@ from kafka_bridge.errors import (
     TransientError,
 )
 from kafka_bridge.kafka import Headers, Heartbeat, Partition, Progress
-from kafka_bridge.ledger import Ledger
+from kafka_bridge.ledger import CommitRhythm, Ledger
 from kafka_bridge.offset_map import encode_runs
 from kafka_bridge.positions import (
     LaneMemory,
@@ -84,7 +84,7 @@ class LaneParts:
     identity: LaneIdentity
     sourceClusterId: str
     positionsTopic: str
-    commitIntervalSeconds: float
+    rhythm: CommitRhythm
     startFrom: str
     rewinds: Sequence[Rewind]
     partitions: Callable[[], Mapping[Partition, str]]
@@ -115,7 +115,7 @@ class Lane:
         self._parts = parts
         self._log = logger.bind(lane=parts.identity.lane)
         self._transactions = 0
-        self._ledger = Ledger(parts.commitIntervalSeconds)
+        self._ledger = Ledger(parts.rhythm)
         self._search = RefusalSearch()
         self._isOwner = False
         self._stopping = threading.Event()
@@ -262,7 +262,7 @@ class Lane:
                 self._commit()
                 return
             try:
-                step = self._the_copier().step(self, self._wait_seconds(), self._search.limit)
+                step = self._the_copier().step(self, self._pace(), self._search.limit)
                 self._ledger.take(step)
                 if self._is_due() or step.failure is not None:
                     self._commit()
@@ -312,9 +312,19 @@ class Lane:
             return True
         return self._ledger.is_due(self._parts.clock())
 
-    def _wait_seconds(self) -> float:
+    def _pace(self) -> float:
+        """How long the next step may wait for its first record.
+
+        A lane that has caught up and has a transaction open takes what comes until its commit in one step, then:
+        one for every few records would keep a core busy with a trickle.
+        """
         untilDue = self._ledger.seconds_until_due(self._parts.clock())
-        return IDLE_SECONDS if untilDue is None else min(untilDue, IDLE_SECONDS)
+        if untilDue is None:
+            return IDLE_SECONDS
+        if self._ledger.hasCaughtUp:
+            self._stopping.wait(untilDue)
+            return 0.0
+        return min(untilDue, IDLE_SECONDS)
 
     def _store(self, key: bytes, value: bytes) -> None:
         """Into the lane's own partition of the positions topic."""

@@ -15,9 +15,6 @@ from kafka_bridge.kafka import Partition, Progress
 from kafka_bridge.positions import Position
 from kafka_bridge.status import PartitionStatus
 
-# A source that keeps running dry is not followed by a commit more often than this part of the commit interval.
-DRY_PART = 8
-
 
 @dataclass(slots=True)
 class OpenTransaction:
@@ -31,16 +28,25 @@ class OpenTransaction:
     timestamps: list[int] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class CommitRhythm:
+    """A lane commits after `longestSeconds`; once it has caught up at once, but not within `shortestSeconds`."""
+
+    longestSeconds: float
+    shortestSeconds: float
+
+
 class Ledger:
     """Written by the lane's thread; `statuses` and `copied` may be called from any."""
 
-    def __init__(self, commitIntervalSeconds: float) -> None:
-        self._interval = commitIntervalSeconds
+    def __init__(self, rhythm: CommitRhythm) -> None:
+        self._rhythm = rhythm
         self.stored: Mapping[Partition, Position] = {}
         """By partition, the position that was last committed."""
         self.open: OpenTransaction | None = None
         self._reached: dict[Partition, int] = {}
-        self._dry: set[Partition] = set()
+        self.hasCaughtUp = False
+        """Whether there was nothing more to copy at the last step."""
         self._ends: dict[Partition, int] = {}
         self._lastProgress: dict[Partition, datetime] = {}
         self._lastCommit = float("-inf")
@@ -51,7 +57,7 @@ class Ledger:
         """Go on from here. Whatever was reached before and not stored has not been copied, and is forgotten."""
         self.stored = stored
         self._reached = {partition: position.offset for partition, position in stored.items()}
-        self._dry = set()
+        self.hasCaughtUp = False
         self._ends = {}
 
     def begin(self, now: float) -> None:
@@ -65,11 +71,10 @@ class Ledger:
     def take(self, step: CopyStep) -> None:
         for partition, progress in step.progress.items():
             self._reached[partition] = progress.offset
-            self._dry.discard(partition)
         for partition, end in step.ends.items():
-            self._dry.add(partition)
             # Behind the last record lie markers and aborted records; they need not be read again.
             self._reached[partition] = max(end, self._reached.get(partition, end))
+        self.hasCaughtUp = step.isCaughtUp
         if self.open is not None:
             self.open.progress |= step.progress
             self.open.records += step.records
@@ -108,7 +113,7 @@ class Ledger:
         }
 
     def is_due(self, now: float) -> bool:
-        """Whether the open transaction is to be committed now: its time is over, or the source has run dry."""
+        """Whether the open transaction is to be committed now: its time is over, or there is nothing more to add."""
         return self.open is not None and now >= self._due_at(self.open)
 
     def seconds_until_due(self, now: float) -> float | None:
@@ -116,9 +121,9 @@ class Ledger:
         return None if self.open is None else max(0.0, self._due_at(self.open) - now)
 
     def _due_at(self, opened: OpenTransaction) -> float:
-        due = opened.since + self._interval
-        if self._dry.issuperset(self.stored):
-            due = min(due, self._lastCommit + self._interval / DRY_PART)
+        due = opened.since + self._rhythm.longestSeconds
+        if self.hasCaughtUp:
+            due = min(due, self._lastCommit + self._rhythm.shortestSeconds)
         return due
 
     # ---- what is told

@@ -71,10 +71,12 @@ class RecordsCopier:
         self._deadLetters = deadLetters
         self._notesOffsets = notesOffsets
         self._runs: dict[Partition, list[Run]] = {}
+        self._next: dict[Partition, int] = {}
         self._refused: dict[tuple[Partition, int], str] = {}
 
     def assign(self, places: Mapping[Partition, Progress]) -> None:
         self._runs = {}
+        self._next = {place: at.offset for place, at in places.items()}
         self._consumer.assign(places)
 
     def take_runs(self) -> Mapping[Partition, Sequence[Run]]:
@@ -93,44 +95,65 @@ class RecordsCopier:
     def step(self, transaction: Transaction, timeoutSeconds: float, limit: int) -> CopyStep:
         batch = self._consumer.poll(limit, timeoutSeconds)
         if not batch.records:
-            return CopyStep(ends=batch.ends)
+            return CopyStep(ends=batch.ends, isCaughtUp=self._is_caught_up({}, batch.ends))
         transaction.ensure_open()
         last: dict[Partition, SourceRecord] = {}
         timestamps: list[int] = []
         byteCount = deadLetters = 0
         failure: InvalidRecord | None = None
-        send, routes, refused = self._producer.send, self._routes, self._refused
+        # Every microsecond in this loop is a second for a million records: what it needs is looked up before, or once
+        # for the records of one partition, which mostly stand together.
+        produce, send, routes = self._producer.produce, self._producer.send, self._routes
+        isPlain = not (self._refused or self._notesOffsets)
+        topic, partition, place = "", -1, ("", -1)
         for record in batch.records:
-            place = (record.topic() or "", record.partition() or 0)
-            route = routes[place[0]]
+            if record.partition() != partition or record.topic() != topic:
+                topic, partition = place = (record.topic() or "", record.partition() or 0)
+                route = routes[topic]
+                targetName, codeKey, codeValue = route.targetName, route.key, route.value
             key, value, timestampMs = record.key(), record.value(), record.timestamp()[1]
+            sentAt = timestampMs if timestampMs > 0 else 0
             try:
-                if refused:
-                    self._raise_if_refused(place, record)
-                newKey = key if route.key is None else _coded("key", route.key, key)
-                newValue = value if route.value is None else _coded("value", route.value, value)
-                send(
-                    route.targetName, place[1], newKey, newValue, record.headers(),
-                    timestampMs if timestampMs > 0 else 0, self._note(place, record) if self._notesOffsets else None,
-                )  # fmt: skip
+                newKey = key if codeKey is None else _coded("key", codeKey, key)
+                newValue = value if codeValue is None else _coded("value", codeValue, value)
+                if isPlain:
+                    try:
+                        produce(targetName, newValue, newKey, partition, None, None, sentAt, record.headers() or None)
+                    except Exception:  # nothing was queued, and whatever it is: `send` knows what to do about it
+                        send(targetName, partition, newKey, newValue, record.headers(), sentAt)
+                else:
+                    self._send_watched(targetName, newKey, newValue, record, sentAt)
             except (ValueError, OversizedRecord) as error:
-                why = f"{place[0]}-{place[1]} at offset {record.offset()}: {error}"
-                if not route.usesDeadLetters or self._deadLetters is None:
-                    failure = InvalidRecord(why)
-                    break
-                failure = self._send_dead_letter(self._deadLetters, place, record, str(error))
+                failure = self._refuse(route, place, record, str(error))
                 if failure is not None:
                     break
                 deadLetters += 1
             last[place] = record
             timestamps.append(timestampMs)
-            byteCount += len(key or b"") + len(value or b"")
+            byteCount += (len(key) if key else 0) + (len(value) if value else 0)
         progress = {
             place: Progress((record.offset() or 0) + 1, record.leader_epoch()) for place, record in last.items()
         }
         # Ends seen in the same poll lie behind records that a failure left uncopied.
         ends = batch.ends if failure is None else {}
-        return CopyStep(len(timestamps), byteCount, deadLetters, progress, ends, tuple(timestamps), failure)
+        isCaughtUp = self._is_caught_up(progress, ends)
+        return CopyStep(len(timestamps), byteCount, deadLetters, progress, ends, tuple(timestamps), isCaughtUp, failure)
+
+    def _send_watched(
+        self, targetName: str, key: bytes | None, value: bytes | None, record: SourceRecord, timestampMs: int
+    ) -> None:
+        """Send a record that may have been refused before, or whose offset at the target is wanted."""
+        place = (record.topic() or "", record.partition() or 0)
+        why = self._refused.get((place, record.offset() or 0))
+        if why is not None:
+            raise ValueError(why)
+        tell = self._note(place, record) if self._notesOffsets else None
+        try:
+            self._producer.send(targetName, place[1], key, value, record.headers(), timestampMs, tell)
+        except OversizedRecord:
+            if self._notesOffsets:
+                self._take_back_note(place)
+            raise
 
     def _note(self, place: Partition, record: SourceRecord) -> Callable[[int], None] | None:
         """Count the record into its run; the first of a run wants to be told its offset at the target."""
@@ -147,10 +170,28 @@ class RecordsCopier:
 
         return tell
 
-    def _raise_if_refused(self, place: Partition, record: SourceRecord) -> None:
-        why = self._refused.get((place, record.offset() or 0))
-        if why is not None:
-            raise ValueError(why)
+    def _take_back_note(self, place: Partition) -> None:
+        """The last record noted has not gone there after all."""
+        runs = self._runs[place]
+        runs[-1].count -= 1
+        if runs[-1].count == 0:
+            runs.pop()
+
+    def _is_caught_up(self, progress: Mapping[Partition, Progress], ends: Mapping[Partition, int]) -> bool:
+        """Whether all that the source was known to have at the last fetch has been moved."""
+        self._next |= {place: at.offset for place, at in progress.items()}
+        self._next |= ends
+        for place, following in self._next.items():
+            end = self._consumer.end_offset(place)
+            if end is None or following < end:
+                return False
+        return True
+
+    def _refuse(self, route: Route, place: Partition, record: SourceRecord, reason: str) -> InvalidRecord | None:
+        """Make a dead letter of a record that failed its check; the failure where it cannot be one."""
+        if not route.usesDeadLetters or self._deadLetters is None:
+            return InvalidRecord(f"{place[0]}-{place[1]} at offset {record.offset()}: {reason}")
+        return self._send_dead_letter(self._deadLetters, place, record, reason)
 
     def _send_dead_letter(
         self, letters: DeadLetters, place: Partition, record: SourceRecord, reason: str

@@ -25,6 +25,7 @@ from kafka_bridge.topic_config import (
 )
 
 API_VERSION = "bridge.kafka/v1alpha1"
+DEFAULT_LANES = 2
 
 # A DNS label, short enough that instance, bridge and ordinal together still make a container's host name.
 ObjectName = Annotated[
@@ -117,7 +118,8 @@ class KafkaBridgeSpec(ManifestModel):
     target: ClusterReference
     topics: Annotated[tuple[TopicConfig, ...], Field(min_length=1)]
     replicas: Annotated[int, Field(ge=0, le=64, strict=True)] = 1
-    lanes: Annotated[int, Field(ge=1, le=64, strict=True)] = 4
+    # Two copy fastest on two cores; each more costs memory and delay, and is for more replicas than two.
+    lanes: Annotated[int, Field(ge=1, le=64, strict=True)] = DEFAULT_LANES
     migrateLanesFrom: Annotated[int, Field(ge=1, le=64, strict=True)] | None = None
     startFrom: StartPosition = "earliest"
     rewind: tuple[Rewind, ...] = ()

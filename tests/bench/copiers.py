@@ -11,6 +11,7 @@ from typing import Protocol
 
 from bench.cases import Case
 from bench.tools import tool_answer
+from bridge_operator.model import DEFAULT_LANES
 from support.clusters import Bridge, Clusters
 from support.stack import wait_until
 
@@ -79,7 +80,9 @@ class BridgeCopier:
         bridge = f"bench-{self._replicas}-{self._serial}"
         topics = [{"name": topic, "targetName": target, "value": self._case.value_format()}]
         for ordinal in range(self._replicas):
-            made = self._clusters.bridge(bridge, ordinal=ordinal, replicas=self._replicas, topics=topics)
+            made = self._clusters.bridge(
+                bridge, ordinal=ordinal, replicas=self._replicas, lanes=DEFAULT_LANES, topics=topics
+            )
             self._running.append(made)
 
     def pids(self) -> list[int]:

@@ -22,6 +22,7 @@ from bench.delays import latency, recovery
 from bench.measure import Unreadable
 from bench.report import print_table, write_json
 from bench.rounds import Bench, say, throughput
+from bridge_operator.model import DEFAULT_LANES
 from support.clusters import INSIDE, Clusters
 from support.stack import PROJECT_ROOT, Stack, kept_clean
 from support.stack import run as run_command
@@ -86,7 +87,10 @@ def conditions(plan: Plan) -> Iterator[str]:
     yield "CPU: of the copier's containers in that time; memory: highest resident set (VmHWM), without page cache"
     yield "latency: the sender's linger of 1 ms included; read_committed consumer; both clocks are this machine's"
     yield "recovery: SIGKILL to the next committed record; bridge: started again at once; mirror-maker: restart: always"
-    yield "bridge: exactly once, its defaults, memory limit 512 MB, a new process for every round"
+    yield (
+        f"bridge: exactly once, its defaults ({DEFAULT_LANES} lanes, commits after 200 ms at the latest), memory limit "
+        "512 MB, a new process for every round"
+    )
     if MIRROR_MAKER in plan.copiers:
         yield (
             f"{MIRROR_MAKER}: 4.3.1, dedicated, exactly once, heap {MIRROR_MAKER_HEAP}, one process per case; cold is "

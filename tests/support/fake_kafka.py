@@ -102,6 +102,10 @@ class Faults:
         self._planned[call].extend([None] * afterCalls)
         self._planned[call].append((when, error))
 
+    def is_due(self, call: str) -> bool:
+        """Whether the next call of this name fails."""
+        return bool(self._planned[call]) and self._planned[call][0] is not None
+
     def forget(self) -> None:
         """From here on everything works."""
         self._planned.clear()
@@ -323,6 +327,22 @@ class FakeProducer:
             self.pending.append(FakeRecord((topic, partition), 0, key, value, headers, timestampMs, None))
 
         self._call("send", add)
+
+    def produce(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        partition: int,
+        callback: None,
+        onDelivery: None,
+        timestampMs: int,
+        headers: Headers | None,
+    ) -> None:
+        """Fails in its own words, as librdkafka does, and has queued nothing then; `send` tells why."""
+        if self.target.holder is not self or self.target.faults.is_due("send"):
+            raise BufferError("a failed call")
+        self.send(topic, partition, key, value, headers, timestampMs)
 
     def flush(self) -> None:
         self._call("flush", lambda: None)

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from kafka_bridge.kafka import AssignedConsumer, Batch, Heartbeat, Partition, TransactionalProducer
 from kafka_bridge.lane import Lane, LaneParts, LaneProducer
+from kafka_bridge.ledger import CommitRhythm
 from kafka_bridge.records_copier import DeadLetters, RecordsCopier, Route
 from kafka_bridge.resume import LaneIdentity
 from kafka_bridge.topic_config import Rewind
@@ -58,6 +59,8 @@ class LaneWorld:
         self.stuckCommits = False
         """Commits wait, with a heartbeat each two seconds, and never succeed."""
         self.onPoll: Callable[[int], None] = lambda polls: None
+        self.retryPauses: list[float] = []
+        """How long lanes have waited after an error."""
         self.onWait: Callable[[], None] = lambda: None
         self._clients: list[FakeConsumer | FakeProducer] = []
 
@@ -72,7 +75,7 @@ class LaneWorld:
                 identity=LaneIdentity(self.lane, self.lanes, f"process-{self.processes}"),
                 sourceClusterId="cluster",
                 positionsTopic=POSITIONS,
-                commitIntervalSeconds=commitIntervalSeconds,
+                rhythm=CommitRhythm(commitIntervalSeconds, commitIntervalSeconds / 8),
                 partitions=self.source.partitions,
                 makeProducer=self._make_producer,
                 makeCopier=self._make_copier,
@@ -89,8 +92,15 @@ class LaneWorld:
                 wallClock=self.clock,
             )
         )
-        lane._stopping = FakeEvent(self.clock, lambda: self.onWait())
+        # While it copies it waits only for its next commit.
+        lane._stopping = FakeEvent(
+            self.clock, lambda: None if lane.status().state == "Copying" else self._wait_for_retry()
+        )
         return lane
+
+    def _wait_for_retry(self) -> None:
+        self.retryPauses.append(self.clock.pauses[-1])
+        self.onWait()
 
     def start(self, lane: Lane) -> None:
         """Run a lane until it ends."""

@@ -42,6 +42,10 @@ def make_consumer(cluster: ClusterConfig) -> Settings:
     return client_settings.consumer(cluster, "me", "group")
 
 
+def make_reader(cluster: ClusterConfig) -> Settings:
+    return client_settings.reader(cluster, "me", "group")
+
+
 def make_admin(cluster: ClusterConfig) -> Settings:
     return client_settings.admin(cluster, "me")
 
@@ -49,6 +53,11 @@ def make_admin(cluster: ClusterConfig) -> Settings:
 CLIENTS = [
     pytest.param(make_producer, {**PROTECTED, "transactional.id": "bridge.lane.1"}, id="producer"),
     pytest.param(make_consumer, {**PROTECTED, **PROTECTED_OF_CONSUMER}, id="consumer"),
+    pytest.param(
+        make_reader,
+        {**PROTECTED, **PROTECTED_OF_CONSUMER, "fetch.wait.max.ms": client_settings.READER_WAIT_MS},
+        id="reader",
+    ),
     pytest.param(make_admin, PROTECTED, id="admin"),
 ]
 
@@ -73,8 +82,9 @@ def test_client_properties_never_win_over_what_the_copy_rests_on(make: Make, wan
 
 @pytest.mark.parametrize(("make", "wanted"), CLIENTS)
 def test_client_properties_tune_the_rest(make: Make, wanted: Settings) -> None:
-    settings = make(cluster({"socket.timeout.ms": "4321", "linger.ms": "77", "fetch.wait.max.ms": "66"}))
-    assert (settings["socket.timeout.ms"], settings["linger.ms"], settings["fetch.wait.max.ms"]) == ("4321", "77", "66")
+    tuned = {"socket.timeout.ms": "4321", "linger.ms": "77", "fetch.wait.max.ms": "66"}
+    settings = make(cluster(tuned))
+    assert {name: settings[name] for name in tuned} == tuned | {name: wanted[name] for name in tuned if name in wanted}
 
 
 def test_nothing_that_is_protected_can_be_asked_for() -> None:

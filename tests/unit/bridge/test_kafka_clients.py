@@ -144,11 +144,7 @@ def test_a_full_queue_is_waited_for(client: ScriptedClient) -> None:
     TransactionalProducer(SETTINGS, lambda: beats.append(None)).send("orders", 2, b"k", b"v", [("h", b"1")], 1234)
     assert client.count("produce") == 3
     assert len(beats) == client.count("poll") == 2
-    assert client.calls[-1] == (
-        "produce",
-        ("orders",),
-        {"value": b"v", "key": b"k", "partition": 2, "headers": [("h", b"1")], "timestamp": 1234},
-    )
+    assert client.calls[-1] == ("produce", ("orders", b"v", b"k", 2, None, None, 1234, [("h", b"1")]), {})
 
 
 def test_a_record_too_large_for_the_client_is_named(client: ScriptedClient) -> None:

@@ -263,7 +263,7 @@ def test_tries_slow_down_while_a_cluster_is_away(world: LaneWorld) -> None:
     for _ in range(6):
         world.faults.fail("init_transactions", AWAY)
     world.run()
-    assert world.clock.pauses == [0.5, 1.0, 2.0, 4.0, 4.0, 4.0]
+    assert world.retryPauses == [0.5, 1.0, 2.0, 4.0, 4.0, 4.0]
 
 
 def test_a_failing_abort_leads_to_a_new_producer(world: LaneWorld) -> None:
@@ -293,7 +293,7 @@ def test_an_owner_that_was_fenced_gives_a_successor_time(world: LaneWorld) -> No
     fill(world)
     world.faults.fail("commit", FENCED, afterCalls=1)
     world.run()
-    assert world.clock.pauses == [YIELD_SECONDS]
+    assert world.retryPauses == [YIELD_SECONDS]
     assert world.faults.calls.count("glance") == 1
 
 
@@ -301,7 +301,7 @@ def test_who_has_not_owned_the_lane_yet_tries_again_at_once(world: LaneWorld) ->
     fill(world)
     world.faults.fail("commit", FENCED)
     world.run()
-    assert world.clock.pauses == [RETRY_FIRST_SECONDS]
+    assert world.retryPauses == [RETRY_FIRST_SECONDS]
     assert "glance" not in world.faults.calls
 
 
@@ -400,7 +400,7 @@ def test_a_named_fault_fails_the_lane_without_another_try(world: LaneWorld, call
     lane = world.run()
     assert (lane.status().state, lane.status().reason) == ("Failed", "SchemaNotFound")
     assert world.faults.calls.count("makeProducer") == 1
-    assert world.clock.pauses == []
+    assert world.retryPauses == []
 
 
 def test_an_invalid_record_stops_the_lane_after_the_good_ones_before_it(world: LaneWorld) -> None:

@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 
 from kafka_bridge.copier import CopyStep
 from kafka_bridge.kafka import Progress
-from kafka_bridge.ledger import DRY_PART, Ledger
+from kafka_bridge.ledger import CommitRhythm, Ledger
 from kafka_bridge.positions import Position
 
 P0, P1 = ("orders", 0), ("orders", 1)
-INTERVAL = 0.8
+INTERVAL, SHORTEST = 0.8, 0.1
 NOON = datetime(2030, 1, 2, 12, tzinfo=UTC)
 
 
 def ledger_at(**offsets: int) -> Ledger:
-    ledger = Ledger(INTERVAL)
+    ledger = Ledger(CommitRhythm(INTERVAL, SHORTEST))
     ledger.start_from({("orders", int(name[1:])): Position(offset, "t") for name, offset in offsets.items()})
     return ledger
 
@@ -31,18 +31,18 @@ def test_a_commit_is_due_after_the_interval() -> None:
     assert ledger.seconds_until_due(200.0) == 0.0
 
 
-def test_a_dry_source_is_committed_at_once_but_not_all_the_time() -> None:
+def test_who_has_caught_up_commits_at_once_but_not_all_the_time() -> None:
     ledger = ledger_at(p0=5, p1=7)
     ledger.begin(100.0)
-    ledger.take(CopyStep(records=1, progress={P0: Progress(6)}, ends={P0: 6}))
-    assert not ledger.is_due(100.0), "of the other partition nobody knows yet whether it is dry"
-    ledger.take(CopyStep(ends={P1: 7}))
+    ledger.take(CopyStep(records=1, progress={P0: Progress(6)}))
+    assert not ledger.is_due(100.0), "more is there"
+    ledger.take(CopyStep(records=1, progress={P1: Progress(8)}, isCaughtUp=True))
     assert ledger.is_due(100.0)
     ledger.commit(ledger.due_positions(), 100.0, NOON)
     ledger.begin(100.01)
-    ledger.take(CopyStep(records=1, progress={P0: Progress(7)}, ends={P0: 7}))
+    ledger.take(CopyStep(records=1, progress={P0: Progress(7)}, isCaughtUp=True))
     assert not ledger.is_due(100.01)
-    assert ledger.is_due(100.0 + INTERVAL / DRY_PART)
+    assert ledger.is_due(100.0 + SHORTEST)
 
 
 def test_a_position_lies_behind_what_is_no_record() -> None:

@@ -35,6 +35,10 @@ class Sides:
         self.batch = batch
         self.calls: list[Any] = []
         self.limit = 0
+        self.ends: dict[Partition, int] = {}
+        """What the source is known to have."""
+        self.tooLarge: set[bytes] = set()
+        """Values that not even the producer takes."""
 
     def poll(self, limit: int, timeoutSeconds: float) -> Batch:
         self.calls.append("poll")
@@ -44,8 +48,25 @@ class Sides:
     def ensure_open(self) -> None:
         self.calls.append("open")
 
-    def send(self, *sent: Any) -> None:
-        self.calls.append(sent)
+    def assign(self, places: dict[Partition, Progress]) -> None:
+        self.calls.append("assign")
+
+    def end_offset(self, place: Partition) -> int | None:
+        return self.ends.get(place)
+
+    def produce(
+        self, topic: str, value: Any, key: Any, partition: int, _callback: None, _told: None, at: int, headers: Any
+    ) -> None:
+        if value in self.tooLarge:
+            raise BufferError("whatever librdkafka says")
+        self.send(topic, partition, key, value, headers, at)
+
+    def send(self, topic: str, partition: int, key: Any, value: Any, headers: Any, at: int, tell: Any = None) -> None:
+        if value in self.tooLarge:
+            raise OversizedRecord("MsgSizeTooLarge", "too many bytes")
+        self.calls.append((topic, partition, key, value, headers, at))
+        if tell is not None:
+            tell(len(self.calls))
 
 
 @pytest.fixture(name="folder")
@@ -68,13 +89,14 @@ def step(records: list[FakeRecord], ends: dict[Partition, int] | None = None, **
     return make_copier(sides, **config).step(sides, 0.5, 50), sides
 
 
-def make_copier(sides: Sides, **config: Any) -> RecordsCopier:
+def make_copier(sides: Sides, notesOffsets: bool = False, **config: Any) -> RecordsCopier:
     return RecordsCopier(
         cast(AssignedConsumer, sides),
         cast(TransactionalProducer, sides),
         routes_of(**config),
         "orders",
         DeadLetters("dead", 3),
+        notesOffsets,
     )
 
 
@@ -91,8 +113,8 @@ def test_partition_key_headers_and_timestamp_are_kept() -> None:
     assert sides.calls == [
         "poll",
         "open",
-        ("plant.orders", 5, b"key", b"value", headers, 1_700_000_000_123, None),
-        ("plant.orders", 0, None, None, None, 1_700_000_000_000, None),
+        ("plant.orders", 5, b"key", b"value", headers, 1_700_000_000_123),
+        ("plant.orders", 0, None, None, None, 1_700_000_000_000),
     ]
     assert done.progress == {P5: Progress(18, 4), P0: Progress(4, 3)}
     assert (done.records, done.bytes, done.failure) == (2, 8, None)
@@ -206,17 +228,40 @@ def test_conversion_sends_what_the_codec_made(folder: Path) -> None:
 
 def test_a_record_too_large_to_be_sent_is_one_that_fails() -> None:
     sides = Sides(Batch([FakeRecord(P0, 5, b"k", b"v"), FakeRecord(P0, 6)], {P0: 7}))
-
-    def refuse(*sent: Any) -> None:
-        raise OversizedRecord("MsgSizeTooLarge", "too many bytes")
-
-    sides.send = refuse  # type: ignore[method-assign]
+    sides.tooLarge = {b"v"}
     done = make_copier(sides).step(sides, 0.5, 50)
     assert "orders-0 at offset 5: too many bytes" in str(done.failure)
     assert (done.records, done.progress, done.ends) == (0, {}, {})
     topic = {"name": "orders", "onInvalid": "deadLetter"}
     done = make_copier(sides, topics=[topic]).step(sides, 0.5, 50)
     assert "orders-0 at offset 5: too many bytes" in str(done.failure), "the dead-letter topic does not take it either"
+
+
+def test_a_dead_letter_is_no_part_of_a_run() -> None:
+    values = [b"a", b"large", b"b", b"c"]
+    sides = Sides(Batch([FakeRecord(P0, 5 + number, None, value) for number, value in enumerate(values)], {}))
+    sides.tooLarge = {b"large"}
+    copier = make_copier(sides, notesOffsets=True, topics=[{"name": "orders", "onInvalid": "deadLetter"}])
+    letters: list[bytes] = []
+    copier._send_dead_letter = lambda letter, place, record, reason: letters.append(record.value())  # type: ignore
+    copier.step(sides, 0.5, 50)
+    assert letters == [b"large"]
+    assert [(run.source, run.count) for run in copier.take_runs()[P0]] == [(5, 1), (7, 2)]
+
+
+def test_caught_up_is_everywhere_at_the_end() -> None:
+    sides = Sides(Batch([FakeRecord(P0, 5)], {}))
+    copier = make_copier(sides)
+    copier.assign({P0: Progress(5), P5: Progress(8)})
+    sides.ends = {P0: 6}
+    assert not copier.step(sides, 0.5, 50).isCaughtUp, "of the other partition nobody knows"
+    sides.ends = {P0: 6, P5: 9}
+    assert not copier.step(sides, 0.5, 50).isCaughtUp
+    # A marker lies behind the last record: the end that was found says so.
+    sides.batch = Batch([], {P5: 9})
+    assert copier.step(sides, 0.5, 50).isCaughtUp
+    sides.ends = {P0: 7, P5: 9}
+    assert not copier.step(sides, 0.5, 50).isCaughtUp
 
 
 def test_no_more_is_moved_than_the_lane_asks_for() -> None:

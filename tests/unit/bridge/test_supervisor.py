@@ -13,6 +13,7 @@ import pytest
 from kafka_bridge import supervisor as module
 from kafka_bridge.errors import TransientError
 from kafka_bridge.kafka import Heartbeat, Partition, TopicFacts
+from kafka_bridge.ledger import CommitRhythm
 from kafka_bridge.metrics import LatencyHistogram
 from kafka_bridge.positions import LaneMemory, LaneRecord, Position, positions_topic
 from kafka_bridge.supervisor import HANG_EXIT_CODE, HANG_SECONDS, STOP_SECONDS, UNHEALTHY_SECONDS, Supervisor
@@ -159,7 +160,7 @@ def test_a_lane_is_given_its_partitions_identity_and_topic(world: World) -> None
         (0, "source-id", POSITIONS),
         (1, "source-id", POSITIONS),
     }
-    assert parts[0].commitIntervalSeconds == 0.2
+    assert parts[0].rhythm == CommitRhythm(0.2, 0.05), "two lanes share eight commits an interval"
 
 
 def test_the_transactional_id_names_instance_bridge_source_and_lane(
@@ -275,7 +276,7 @@ def test_a_positions_topic_that_does_not_fit_fails_every_lane_by_name(world: Wor
     assert fault is not None
     assert fault.reason == "PositionsTopicMismatch"
     assert "has cleanup.policy delete" in fault.message
-    assert turns.pauses == [0.5, 2.0, 2.0, 2.0]
+    assert turns.pauses == [0.05, 2.0, 2.0, 2.0]
     assert "orders" not in world.target.facts, "nothing else is touched"
     world.target.facts[POSITIONS] = TopicFacts("x", 4)
     world.target.configs[POSITIONS] = {"cleanup.policy": "compact"}
