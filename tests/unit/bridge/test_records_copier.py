@@ -237,13 +237,13 @@ def test_a_record_too_large_to_be_sent_is_one_that_fails() -> None:
     assert "orders-0 at offset 5: too many bytes" in str(done.failure), "the dead-letter topic does not take it either"
 
 
-def test_a_dead_letter_is_no_part_of_a_run() -> None:
+def test_a_dead_letter_is_no_part_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     values = [b"a", b"large", b"b", b"c"]
     sides = Sides(Batch([FakeRecord(P0, 5 + number, None, value) for number, value in enumerate(values)], {}))
     sides.tooLarge = {b"large"}
     copier = make_copier(sides, notesOffsets=True, topics=[{"name": "orders", "onInvalid": "deadLetter"}])
     letters: list[bytes] = []
-    copier._send_dead_letter = lambda letter, place, record, reason: letters.append(record.value())  # type: ignore
+    monkeypatch.setattr(copier, "_send_dead_letter", lambda _to, _place, record, _why: letters.append(record.value()))
     copier.step(sides, 0.5, 50)
     assert letters == [b"large"]
     assert [(run.source, run.count) for run in copier.take_runs()[P0]] == [(5, 1), (7, 2)]
