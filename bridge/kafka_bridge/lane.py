@@ -12,11 +12,7 @@ fences a transaction that took too long, and a request that was repeated.
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
 
 from loguru import logger
 
@@ -30,8 +26,9 @@ from kafka_bridge.errors import (
     TerminalError,
     TransientError,
 )
-from kafka_bridge.kafka import Headers, Heartbeat, Partition, Progress
-from kafka_bridge.ledger import CommitRhythm, Ledger
+from kafka_bridge.kafka import Partition, Progress
+from kafka_bridge.lane_parts import LaneParts, LaneProducer
+from kafka_bridge.ledger import Ledger
 from kafka_bridge.offset_map import encode_runs
 from kafka_bridge.positions import (
     LaneMemory,
@@ -42,9 +39,8 @@ from kafka_bridge.positions import (
     encode_value,
 )
 from kafka_bridge.refusal_search import RefusalSearch
-from kafka_bridge.resume import LaneIdentity, Where, plan_resume
+from kafka_bridge.resume import plan_resume
 from kafka_bridge.status import Counters, LaneState, LaneStatus, PartitionStatus
-from kafka_bridge.topic_config import Rewind
 
 # Between tries while a cluster is away: soon enough that the flow is back within seconds.
 RETRY_FIRST_SECONDS, RETRY_MAX_SECONDS = 0.5, 4.0
@@ -54,58 +50,6 @@ YIELD_SECONDS = 5.0
 IDLE_SECONDS = 0.5
 # A stop waits this long for the open transaction, then leaves it for the successor to settle.
 STOP_SECONDS = 5.0
-
-
-class LaneProducer(Protocol):
-    """What a lane needs of `kafka.TransactionalProducer`."""
-
-    def init_transactions(self) -> None: ...
-    def begin(self) -> None: ...
-    def flush(self) -> None: ...
-    def commit(self) -> None: ...
-    def abort(self) -> None: ...
-    def send(
-        self,
-        topic: str,
-        partition: int,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Headers | None = None,
-        timestampMs: int = 0,
-    ) -> None: ...
-    def serve(self) -> None: ...
-    def close(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class LaneParts:
-    """What a lane is given: its identity, and how it gets its clients. All callables may raise `errors`."""
-
-    identity: LaneIdentity
-    sourceClusterId: str
-    positionsTopic: str
-    rhythm: CommitRhythm
-    startFrom: str
-    rewinds: Sequence[Rewind]
-    partitions: Callable[[], Mapping[Partition, str]]
-    """The source partitions of this lane, each with its topic's id."""
-    makeProducer: Callable[[Heartbeat], LaneProducer]
-    makeCopier: Callable[[LaneProducer], Copier]
-    readMemory: Callable[[Heartbeat], LaneMemory]
-    """All that the lane has stored; for who has fenced everybody else."""
-    glance: Callable[[Heartbeat], LaneMemory]
-    """What it has stored so far, without waiting for what somebody has begun."""
-    resolveOffsets: Callable[[Mapping[Partition, Where]], dict[Partition, int]]
-    askTopicIds: Callable[[Iterable[str]], Mapping[str, str]]
-    """The ids of topics as the source has them now."""
-    offsetsTopic: str | None = None
-    """Where to write down which offset stands for which; None where nobody asks."""
-    noteRuns: Callable[[Partition, Iterable[tuple[int, int, int]]], None] = lambda partition, runs: None
-    """Called after a commit with its runs: source, target, count."""
-    observeLatency: Callable[[tuple[int, ...], float], None] = lambda timestamps, now: None
-    """Called after a commit with the source timestamps (ms) of its records and the time (s)."""
-    clock: Callable[[], float] = time.monotonic
-    wallClock: Callable[[], float] = time.time
 
 
 class Lane:

@@ -15,7 +15,7 @@ from loguru import logger
 
 from kafka_bridge.errors import TerminalError, TransientError
 from kafka_bridge.kafka import Partition
-from kafka_bridge.lane import LaneProducer
+from kafka_bridge.lane_parts import LaneProducer
 from kafka_bridge.lanes import lane_of
 from kafka_bridge.positions import (
     LaneMemory,

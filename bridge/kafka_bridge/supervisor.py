@@ -31,8 +31,9 @@ from kafka_bridge.kafka import (
     TopicFacts,
     TransactionalProducer,
 )
-from kafka_bridge.lane import Lane, LaneParts, LaneProducer
+from kafka_bridge.lane import Lane
 from kafka_bridge.lane_migration import MigrationParts, ensure_lanes
+from kafka_bridge.lane_parts import LaneParts, LaneProducer
 from kafka_bridge.lanes import lanes_of_replica, partitions_of_lane
 from kafka_bridge.ledger import CommitRhythm
 from kafka_bridge.metrics import LatencyHistogram

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from kafka_bridge.kafka import AssignedConsumer, Batch, Heartbeat, Partition, TransactionalProducer
-from kafka_bridge.lane import Lane, LaneParts, LaneProducer
+from kafka_bridge.lane import Lane
+from kafka_bridge.lane_parts import LaneParts, LaneProducer
 from kafka_bridge.ledger import CommitRhythm
 from kafka_bridge.records_copier import DeadLetters, RecordsCopier, Route
 from kafka_bridge.resume import LaneIdentity

@@ -19,6 +19,9 @@ class Manifests:
         assert text.count(old) == 1, f"{name} holds {old!r} {text.count(old)} times, expected once"
         path.write_text(text.replace(old, new), encoding="utf-8")
 
+    def add(self, name: str, text: str) -> None:
+        (self.folder / name).write_text(text, encoding="utf-8")
+
     def delete(self, name: str) -> None:
         (self.folder / name).unlink()
 
@@ -27,6 +30,9 @@ class Manifests:
             path.unlink()
 
     def restore(self) -> None:
+        for path in self.folder.rglob("*.yaml"):
+            if path not in self._original:
+                path.unlink()
         for path, text in self._original.items():
             if not path.exists() or path.read_text(encoding="utf-8") != text:
                 path.write_text(text, encoding="utf-8")

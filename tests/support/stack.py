@@ -102,6 +102,10 @@ class Stack:
         answer: dict[str, Any] = json.loads(self.script("bridgectl", "status", "-o", "json", timeoutSeconds=60).stdout)
         return answer
 
+    def report(self, bridge: str) -> dict[str, Any]:
+        """What `bridgectl status` says of one bridge; {} where it knows none of that name."""
+        return next((dict(one) for one in self.status()["bridges"] if one["name"] == bridge), {})
+
     def bridges(self) -> dict[str, dict[str, Any]]:
         """The bridge containers of this instance by name, each as `docker inspect` tells it."""
         found = self.docker(
