@@ -13,8 +13,9 @@ from kafka_bridge.errors import BridgeError
 from kafka_bridge.status import ClusterStatus
 
 PERIOD_SECONDS = 2.0
-# A client has been seen to get no answer for minutes after its broker was back, while others were served.
-RENEW_AFTER_FAILURES = 3
+# A client has been seen to get no answer for minutes after its broker was back, while others were served. An outage of
+# less than a minute does not come to this: what is under way in a client is best left to end by itself.
+RENEW_AFTER_FAILURES = 9
 
 Answer = TypeVar("Answer")
 

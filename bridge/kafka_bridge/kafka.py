@@ -66,6 +66,8 @@ _TRUNCATED = {KafkaError._LOG_TRUNCATION}
 _RECORD_REFUSED = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_RECORD}
 # What produce() answers once the producer is in a failed state: the error that put it there is told by other calls.
 _FAILED_BEFORE = {KafkaError._FATAL, KafkaError._STATE}
+# Reasons that say of a partition that it is not there.
+_NOT_THERE = {"UnknownTopicOrPart", "UnknownTopic", "UnknownPartition"}
 _EARLIEST: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}
@@ -359,6 +361,19 @@ class ClusterAdmin:
     def renew(self) -> None:
         """Go on with a new client; calls under way in other threads end with the old one."""
         self._admin = AdminClient(self._config)
+
+    def knock(self, place: Partition) -> None:
+        """Raises TransientError unless a broker answers for the partition; that there is no such one is an answer too.
+
+        For a question that is asked all the time: librdkafka 2.16 has been seen to end the process by an assertion
+        about an admin's answer just as a lone broker woke up from a pause of 20 s. Of the calls made here, that of
+        `cluster_id` is the one whose answer can then be empty.
+        """
+        try:
+            self.high_watermarks([place])
+        except BridgeError as error:
+            if error.reason not in _NOT_THERE:
+                raise
 
     def cluster_id(self) -> str:
         description = self._answer(

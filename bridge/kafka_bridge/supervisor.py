@@ -359,7 +359,11 @@ class Supervisor:
         return clusterId, self._sourceAdmin.topics(names)
 
     def _ask_target(self) -> tuple[str, None]:
-        return self._targetAdmin.cluster_id(), None
+        known, work = self._target.status.clusterId, self._work
+        if known is None or work is None:
+            return self._targetAdmin.cluster_id(), None
+        self._targetAdmin.knock((positions_topic(work.bridgeId), 0))
+        return known, None
 
     def _lane_statuses(self) -> tuple[LaneStatus, ...]:
         statuses = []

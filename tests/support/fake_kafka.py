@@ -389,6 +389,9 @@ class FakeAdmin:
     def topic_names(self) -> list[str]:
         return list(self.facts)
 
+    def knock(self, place: Partition) -> None:
+        self.topics([place[0]])
+
     def topic_configs(self, topics: Iterable[str]) -> dict[str, dict[str, ConfigValue]]:
         inherited = {"cleanup.policy": ConfigValue("delete", False), "max.message.bytes": ConfigValue("1048588", False)}
         return {

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from kafka_bridge import kafka
 from kafka_bridge.client_settings import Settings
@@ -300,6 +300,27 @@ def test_a_topic_that_cannot_be_asked_about_is_no_missing_topic(client: Scripted
         client.script["describe_topics"] = [{"orders": answered(outcome)}]
         with pytest.raises(TransientError, match="describe topic orders"):
             ClusterAdmin(SETTINGS).topics(["orders"])
+
+
+@pytest.mark.parametrize(
+    ("outcome", "isAnswer"),
+    [
+        (SimpleNamespace(offset=7), True),
+        (raised(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)), True),
+        (raised(KafkaError(KafkaError._UNKNOWN_PARTITION)), True),
+        (raised(KafkaError(KafkaError.LEADER_NOT_AVAILABLE)), False),
+        (TimeoutError(), False),
+    ],
+)
+def test_whoever_knocks_is_answered_or_there_is_an_outage(client: ScriptedClient, outcome: Any, isAnswer: bool) -> None:
+    client.script["list_offsets"] = [{TopicPartition("orders", 0): answered(outcome)}]
+    admin = ClusterAdmin(SETTINGS)
+    if isAnswer:
+        admin.knock(("orders", 0))
+    else:
+        with pytest.raises(TransientError):
+            admin.knock(("orders", 0))
+    assert client.count("describe_cluster") == 0
 
 
 def test_a_cluster_without_an_answer_is_an_outage(client: ScriptedClient) -> None:

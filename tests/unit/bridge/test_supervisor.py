@@ -197,6 +197,19 @@ def test_nothing_starts_before_both_clusters_answer(world: World) -> None:
     assert replica.status().target.clusterId == "target-id"
 
 
+def test_a_target_that_is_known_is_asked_for_the_bridge_s_own_partition(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replica = world.replica()
+    world.turn(replica)
+    knocked: list[Partition] = []
+    monkeypatch.setattr(world.target, "knock", knocked.append)
+    monkeypatch.setattr(world.target, "cluster_id", lambda: pytest.fail("it is known"))
+    replica._target.look()
+    assert knocked == [(POSITIONS, 0)]
+    assert (replica.status().target.reachable, replica.status().target.clusterId) == (True, "target-id")
+
+
 def test_ready_is_every_lane_copying_and_both_clusters_and_no_topic_missing(world: World) -> None:
     replica = world.replica()
     assert not replica.status().ready
