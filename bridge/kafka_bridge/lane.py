@@ -62,6 +62,8 @@ class Lane:
         self._ledger = Ledger(parts.rhythm)
         self._search = RefusalSearch()
         self._isOwner = False
+        self._settledEnd = 0
+        """How far the lane's partition of the positions topic held what was there before, when it was last read."""
         self._stopping = threading.Event()
         self._stopDeadline = float("inf")
         self._reassign = threading.Event()
@@ -155,7 +157,10 @@ class Lane:
         self._reassign.clear()
         if self._isOwner:
             # Before the first call that would disturb a successor.
-            self._require_ownership(self._parts.glance(self._beat))
+            seen = self._parts.glance(self._beat)
+            # Markers come late: what this lane has stored itself need not be visible yet.
+            if seen.end > self._settledEnd:
+                self._require_ownership(seen)
         self._producer = self._parts.makeProducer(self._beat)
         self._producer.init_transactions()
         self._copier = self._parts.makeCopier(self._producer)
@@ -169,6 +174,7 @@ class Lane:
         topicIds = parts.partitions()
         memory = parts.readMemory(self._beat)
         self._require_ownership(memory)
+        self._settledEnd = memory.end
         resume = plan_resume(memory, topicIds, parts.identity, parts.startFrom, parts.rewinds)
         offsets = parts.resolveOffsets(resume.asked) if resume.asked else {}
         begun = {partition: Position(offset, topicIds[partition]) for partition, offset in offsets.items()}
@@ -206,7 +212,8 @@ class Lane:
                 self._commit()
                 return
             try:
-                step = self._the_copier().step(self, self._pace(), self._search.limit)
+                limit = min(self._search.limit, self._ledger.room())
+                step = self._the_copier().step(self, self._pace(), limit)
                 self._ledger.take(step)
                 if self._is_due() or step.failure is not None:
                     self._commit()
@@ -279,6 +286,7 @@ class Lane:
         done = self._ledger.open
         if done is None:
             return
+        began = self._parts.clock()
         positions = self._ledger.due_positions()
         runs = self._send_runs() if self._parts.offsetsTopic is not None and done.records else {}
         for (topic, number), position in positions.items():
@@ -287,7 +295,7 @@ class Lane:
         # Before the positions: whoever sees that an offset is copied must find where.
         for partition, carried in runs.items():
             self._parts.noteRuns(partition, carried)
-        self._ledger.commit(positions, self._parts.clock(), datetime.now(UTC))
+        self._ledger.commit(positions, began, self._parts.clock(), datetime.now(UTC))
         self._search.note_commit()
         self._count(records=done.records, bytes=done.bytes, deadLetters=done.deadLetters, transactionsCommitted=1)
         self._log.debug("committed {} records", done.records)

@@ -14,6 +14,7 @@ from kafka_bridge.copier import CopyStep
 from kafka_bridge.kafka import Partition, Progress
 from kafka_bridge.positions import Position
 from kafka_bridge.status import PartitionStatus
+from kafka_bridge.transaction_limit import TransactionLimit
 
 
 @dataclass(slots=True)
@@ -50,6 +51,7 @@ class Ledger:
         self._ends: dict[Partition, int] = {}
         self._lastProgress: dict[Partition, datetime] = {}
         self._lastCommit = float("-inf")
+        self._limit = TransactionLimit()
 
     # ---- what happens
 
@@ -86,8 +88,10 @@ class Ledger:
         """The ends of partitions, as last heard of."""
         self._ends |= ends
 
-    def commit(self, positions: Mapping[Partition, Position], now: float, moment: datetime) -> None:
-        """The open transaction was committed with these positions; `moment` is `now` for people."""
+    def commit(self, positions: Mapping[Partition, Position], began: float, now: float, moment: datetime) -> None:
+        """The open transaction was committed with these positions, from `began` to `now` (`moment`, for people)."""
+        assert self.open is not None, "a transaction is open"
+        self._limit.note_commit(self.open.records, now - began)
         self.open = None
         self._lastCommit = now
         self.stored = {**self.stored, **positions}
@@ -96,6 +100,8 @@ class Ledger:
     def lose(self) -> OpenTransaction | None:
         """The open transaction has come to nothing; what it was."""
         lost, self.open = self.open, None
+        if lost is not None:
+            self._limit.note_loss(lost.records)
         return lost
 
     # ---- what is to be done
@@ -113,8 +119,13 @@ class Ledger:
         }
 
     def is_due(self, now: float) -> bool:
-        """Whether the open transaction is to be committed now: its time is over, or there is nothing more to add."""
-        return self.open is not None and now >= self._due_at(self.open)
+        """Whether the open transaction is to be committed now: its time is over, it is full, or there is no more."""
+        return self.open is not None and (self.open.records >= self._limit.records or now >= self._due_at(self.open))
+
+    def room(self) -> int:
+        """How many records the open transaction may still take, or the next one."""
+        taken = 0 if self.open is None else self.open.records
+        return max(1, self._limit.records - taken)
 
     def seconds_until_due(self, now: float) -> float | None:
         """None where nothing is open."""

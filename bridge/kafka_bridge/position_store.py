@@ -62,7 +62,7 @@ def read_memory(
             reader.take(record.key(), record.value())
         except ValueError as error:
             raise TerminalError("PositionsTopicMismatch", f"in {partition[0]}-{partition[1]}: {error}") from error
-    return reader.memory()
+    return reader.memory(end)
 
 
 def read_runs(

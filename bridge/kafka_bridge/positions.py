@@ -41,10 +41,14 @@ class LaneRecord:
 
 @dataclass(frozen=True, slots=True)
 class LaneMemory:
-    """All that a lane has stored. `record` is None for a lane that has never started."""
+    """All that a lane has stored. `record` is None for a lane that has never started.
+
+    `end` is how far its partition was read: the next offset there.
+    """
 
     positions: Mapping[tuple[str, int], Position] = field(default_factory=dict)
     record: LaneRecord | None = None
+    end: int = 0
 
 
 def bridge_id(instance: str, bridge: str, sourceClusterId: str) -> str:
@@ -117,8 +121,8 @@ class MemoryReader:
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"no position record: key {key!r}, value {value!r} ({error!r})") from error
 
-    def memory(self) -> LaneMemory:
-        return LaneMemory(dict(self.positions), self.record)
+    def memory(self, end: int) -> LaneMemory:
+        return LaneMemory(dict(self.positions), self.record, end)
 
     def _take_lane(self, fields: Any) -> None:
         if fields is None:

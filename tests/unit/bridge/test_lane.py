@@ -183,7 +183,7 @@ def test_what_was_committed_is_counted_and_timed(world: LaneWorld) -> None:
 def test_a_lane_with_no_partitions_waits(world: LaneWorld) -> None:
     lane = world.run()
     assert lane.status().state == "Copying"
-    assert world.target.memory() == LaneMemory({}, LaneRecord(world.lanes, owner="process-1")), (
+    assert world.target.memory() == LaneMemory({}, LaneRecord(world.lanes, owner="process-1"), 1), (
         "it says that it has begun, and no more"
     )
 
@@ -338,6 +338,26 @@ def test_a_lane_that_was_taken_over_never_disturbs_its_successor(world: LaneWorl
     assert old.status().state == "Fenced"
     assert "glance" in world.faults.calls
     assert "init_transactions" not in world.faults.calls
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_lane_that_cannot_see_yet_what_it_has_stored_takes_nobody_for_its_successor(
+    world: LaneWorld, before: int
+) -> None:
+    """It begins anew right after its first commit, whose markers are late: none is there, or a former owner's."""
+    for _ in range(before):
+        world.run()
+    fill(world)
+    lane = world.make()
+    # What it began with, and what it copied until it was told to begin anew.
+    world.target.lateTransactions = 2
+    again = iter([lane.reassign])
+    world.onPoll = lambda polls: next(again, lambda: None)()
+    world.source.onDry = lane.stop
+    world.start(lane)
+    assert "glance" in world.faults.calls
+    assert lane.status().state == "Copying"
+    expect_exact_copy(world)
 
 
 @pytest.mark.parametrize("call", ["glance", "init_transactions"])

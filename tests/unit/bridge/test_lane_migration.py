@@ -41,14 +41,14 @@ class Store:
 
     def memory(self, lane: int) -> LaneMemory:
         self.calls.append(f"read {lane}")
-        return self.readers[lane].memory()
+        return self.readers[lane].memory(0)
 
     def glance(self) -> LaneMemory:
         self.calls.append("glance")
-        return self.readers[0].memory()
+        return self.readers[0].memory(0)
 
     def memories(self) -> dict[int, LaneMemory]:
-        return {lane: reader.memory() for lane, reader in self.readers.items() if lane < self.partitions}
+        return {lane: reader.memory(0) for lane, reader in self.readers.items() if lane < self.partitions}
 
     def grow(self, topic: str, partitions: int) -> None:
         assert topic == "_bridge-positions.plant"
@@ -102,7 +102,7 @@ def test_any_number_of_migrations_keeps_every_position(numbers: list[int], place
         ensure_lanes(store.parts(new, old), store.partitions)
         assert positions_by_lane(store.memories(), new) == before
         for lane in range(new):
-            plan = plan_resume(store.readers[lane].memory(), {}, LaneIdentity(lane, new, ""), "latest", ())
+            plan = plan_resume(store.readers[lane].memory(0), {}, LaneIdentity(lane, new, ""), "latest", ())
             assert plan.record is None, "nothing is to be stored again"
     assert before.keys() == places
 

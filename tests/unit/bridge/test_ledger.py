@@ -38,7 +38,7 @@ def test_who_has_caught_up_commits_at_once_but_not_all_the_time() -> None:
     assert not ledger.is_due(100.0), "more is there"
     ledger.take(CopyStep(records=1, progress={P1: Progress(8)}, isCaughtUp=True))
     assert ledger.is_due(100.0)
-    ledger.commit(ledger.due_positions(), 100.0, NOON)
+    ledger.commit(ledger.due_positions(), 100.0, 100.0, NOON)
     ledger.begin(100.01)
     ledger.take(CopyStep(records=1, progress={P0: Progress(7)}, isCaughtUp=True))
     assert not ledger.is_due(100.01)
@@ -75,5 +75,31 @@ def test_lag_is_never_below_zero_and_unknown_until_an_end_was_seen() -> None:
     assert (second.lag, second.endOffset, second.lane) == (2, 9, 2)
     ledger.begin(100.0)
     ledger.take(CopyStep(records=5, progress={P1: Progress(12)}))
-    ledger.commit(ledger.due_positions(), 100.0, NOON)
+    ledger.commit(ledger.due_positions(), 100.0, 100.0, NOON)
     assert [(one.lag, one.lastProgress) for one in ledger.statuses(2)] == [(None, None), (0, NOON)]
+
+
+def test_a_full_transaction_is_due_whatever_the_time() -> None:
+    ledger = ledger_at(p0=0)
+    room = ledger.room()
+    ledger.begin(100.0)
+    ledger.take(CopyStep(records=room - 1, progress={P0: Progress(room - 1)}))
+    assert ledger.room() == 1
+    assert not ledger.is_due(100.0)
+    ledger.take(CopyStep(records=1, progress={P0: Progress(room)}))
+    assert ledger.is_due(100.0)
+    assert ledger.room() == 1, "a step always may move something"
+
+
+def test_after_a_loss_and_after_a_slow_commit_transactions_are_smaller() -> None:
+    ledger = ledger_at(p0=0)
+    ledger.begin(100.0)
+    before = ledger.room()
+    ledger.take(CopyStep(records=before, progress={P0: Progress(before)}))
+    ledger.lose()
+    afterLoss = ledger.room()
+    assert afterLoss < before
+    ledger.begin(100.0)
+    ledger.take(CopyStep(records=afterLoss, progress={P0: Progress(afterLoss)}))
+    ledger.commit(ledger.due_positions(), 100.0, 120.0, NOON)
+    assert ledger.room() < afterLoss

@@ -133,7 +133,7 @@ def test_the_lane_s_own_record_is_read_beside_the_positions(clock: FakeClock) ->
     own = FakeRecord(PLACE, 1, encode_lane_key(2), encode_lane_record(LaneRecord(6, ("again",))))
     log = Log(0, 3, [3], [Batch([record(0, 1, 5), own, record(2, 1, 6)], {})])
     memory = read_memory(log, log, PLACE, "c", lambda: None)
-    assert memory == LaneMemory({("orders", 1): Position(6, "t")}, LaneRecord(6, ("again",)))
+    assert memory == LaneMemory({("orders", 1): Position(6, "t")}, LaneRecord(6, ("again",)), 3)
 
 
 def test_a_glance_does_not_wait_for_a_transaction_that_is_open(clock: FakeClock) -> None:

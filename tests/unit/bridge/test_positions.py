@@ -27,7 +27,7 @@ VALID_VALUE = encode_value(Position(7, "topic-1", 3))
 def taken(key: bytes | None, value: bytes | None, clusterId: str = "cluster-1") -> LaneMemory:
     reader = MemoryReader(clusterId)
     reader.take(key, value)
-    return reader.memory()
+    return reader.memory(0)
 
 
 @given(
@@ -75,9 +75,9 @@ def test_the_last_record_counts_and_a_tombstone_forgets() -> None:
     reader.take(encode_lane_key(0), encode_lane_record(LaneRecord(6)))
     reader.take(VALID_KEY, encode_value(Position(8, "topic-1")))
     reader.take(encode_lane_key(0), encode_lane_record(LaneRecord(6, ("again",))))
-    assert reader.memory() == LaneMemory({("orders", 2): Position(8, "topic-1")}, LaneRecord(6, ("again",)))
+    assert reader.memory(4) == LaneMemory({("orders", 2): Position(8, "topic-1")}, LaneRecord(6, ("again",)), 4)
     reader.take(VALID_KEY, None)
-    assert reader.memory() == LaneMemory({}, LaneRecord(6, ("again",)))
+    assert reader.memory(5) == LaneMemory({}, LaneRecord(6, ("again",)), 5)
 
 
 @pytest.mark.parametrize(
