@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kafka_bridge.copier import Copier
+from kafka_bridge.hanging import Hanging
 from kafka_bridge.kafka import Headers, Heartbeat, Partition
 from kafka_bridge.ledger import CommitRhythm
 from kafka_bridge.positions import LaneMemory
@@ -57,6 +58,9 @@ class LaneParts:
     """All that the lane has stored; for who has fenced everybody else."""
     glance: Callable[[Heartbeat], LaneMemory]
     """What it has stored so far, without waiting for what somebody has begun."""
+    findHanging: Callable[[Heartbeat], Hanging]
+    """Of all partitions that the lane writes to, those with a transaction of its own that has lost its markers; for
+    who has none under way."""
     resolveOffsets: Callable[[Mapping[Partition, Where]], dict[Partition, int]]
     askTopicIds: Callable[[Iterable[str]], Mapping[str, str]]
     """The ids of topics as the source has them now."""

@@ -51,6 +51,7 @@ class Ledger:
         self._ends: dict[Partition, int] = {}
         self._lastProgress: dict[Partition, datetime] = {}
         self._lastCommit = float("-inf")
+        self._lastCommitTook = 0.0
         self._limit = TransactionLimit()
 
     # ---- what happens
@@ -93,7 +94,7 @@ class Ledger:
         assert self.open is not None, "a transaction is open"
         self._limit.note_commit(self.open.records, now - began)
         self.open = None
-        self._lastCommit = now
+        self._lastCommit, self._lastCommitTook = now, now - began
         self.stored = {**self.stored, **positions}
         self._lastProgress |= dict.fromkeys(positions, moment)
 
@@ -134,7 +135,8 @@ class Ledger:
     def _due_at(self, opened: OpenTransaction) -> float:
         due = opened.since + self._rhythm.longestSeconds
         if self.hasCaughtUp:
-            due = min(due, self._lastCommit + self._rhythm.shortestSeconds)
+            # A target that is slow to commit gets as long a rest: it has more to do than to serve who has caught up.
+            due = min(due, self._lastCommit + max(self._rhythm.shortestSeconds, self._lastCommitTook))
         return due
 
     # ---- what is told

@@ -23,6 +23,7 @@ from kafka_bridge.config import BridgeConfig
 from kafka_bridge.copier import Copier
 from kafka_bridge.errors import BridgeError, TerminalError, TransientError
 from kafka_bridge.group_sync import GroupParts, GroupSync
+from kafka_bridge.hanging import find_hanging
 from kafka_bridge.kafka import (
     AssignedConsumer,
     ClusterAdmin,
@@ -50,6 +51,7 @@ from kafka_bridge.topics import (
     ensure_target_topics,
     message_limits,
 )
+from kafka_bridge.wire import Brokers
 
 TURN_SECONDS = 0.5
 # Until there is something to take up for the first time: whoever starts after a crash is waited for.
@@ -248,6 +250,12 @@ class Supervisor:
                 glance=lambda heartbeat: self._read_memory(
                     work.bridgeId, work.sourceClusterId, number, heartbeat, toTheEnd=False
                 ),
+                findHanging=lambda heartbeat: find_hanging(
+                    lambda: Brokers(config.target, f"{self._clientId}.lane.{number}"),
+                    transactional_id(work.bridgeId, number),
+                    self._written_by(number),
+                    heartbeat,
+                ),
                 resolveOffsets=self._sourceAdmin.resolve,
                 askTopicIds=self._topic_ids,
                 offsetsTopic=offsets_topic(work.bridgeId) if self._groups is not None else None,
@@ -294,6 +302,19 @@ class Supervisor:
             letters,
             notesOffsets=self._groups is not None,
         )
+
+    def _written_by(self, lane: int) -> set[Partition]:
+        """All partitions of the target that the lane writes to."""
+        work = self._work
+        assert work is not None, "lanes are started after the topics have been taken up"
+        mine = self._partitions_in(self._topology or {}, lane)
+        written = {(work.routes[topic].targetName, partition) for topic, partition in mine}
+        written.add((positions_topic(work.bridgeId), lane))
+        if self._groups is not None:
+            written.add((offsets_topic(work.bridgeId), lane))
+        if work.deadLetterTopic:
+            written.add((work.deadLetterTopic, lane % work.deadLetterPartitions))
+        return written
 
     def _read_memory(
         self, bridgeId: str, clusterId: str, lane: int, heartbeat: Heartbeat, toTheEnd: bool = True

@@ -16,13 +16,13 @@ from support.stack import wait_until
 
 PARTITIONS = LANES = 6
 # Small transactions of several requests each: whatever a fault hits, it hits in the midst of some lane's.
-COMMIT_INTERVAL_MS = 50
-# 16 records a request, 5 requests in flight: with fewer, replicating requests is all that two cores get done.
-SMALL_BATCHES = {"batch.size": "2048"}
+COMMIT_INTERVAL_MS = 200
+# Some 35 records a request: replicating smaller ones is all that two cores get done, while a lane catches up.
+SMALL_BATCHES = {"batch.size": "4096"}
 # Records a second at the source: what all can keep up with, so that transactions stay small.
 RATE = 2_000
 # They come in bursts of this many milliseconds; a lane whose source runs dry commits at once, records one by one too.
-BURST_MS = 100
+BURST_MS = 250
 # Before each fault this part of a trial's records is copied anew.
 PART = 0.2
 # A replica that starts anew settles what the one before has left open; it never waits for the target to give that up,

@@ -15,7 +15,9 @@ import fastavro
 import pytest
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
-from support.clusters import Bridge, Clusters
+from kafka_bridge.lanes import lane_of
+from kafka_bridge.positions import bridge_id, positions_topic, transactional_id
+from support.clusters import INSIDE, Bridge, Clusters
 from support.stack import Stack, kept_clean, wait_until
 
 # The first test builds images and brings the clusters up; every wait inside has a deadline of its own.
@@ -339,3 +341,34 @@ def test_a_crash_in_mid_transaction_is_not_waited_out(clusters: Clusters) -> Non
         bridge.await_ready(timeoutSeconds=40)
     clusters.end_tool("source", feed, "crashed")
     clusters.await_copy("crashed")
+
+
+# ---- what the target leaves behind
+
+
+def hang_transaction(clusters: Clusters, transactionalId: str, *places: str) -> None:
+    """As a broker does that has slept, and has been fenced for a moment: records that wait for a marker for ever."""
+    stack = clusters.stack
+    stack.docker(
+        "run", "--rm", "--network", stack.network("network3"), "--volume", f"{INSIDE}:/tools:ro", "--user", "10001",
+        "--volume", f"{stack.instance}_tls-bridge-target:/etc/kafka-bridge/tls/target:ro",
+        "--entrypoint", "python", f"{stack.instance}-bridge",
+        "/tools/hang_transaction.py", clusters.servers("target"), transactionalId, *places,
+    )  # fmt: skip
+
+
+def test_a_transaction_that_hangs_at_the_target_is_ended_and_never_seen(clusters: Clusters) -> None:
+    fill(clusters, "hanging", count=60, partitions=2)
+    bridge = clusters.bridge("hanging", lanes=2)
+    clusters.await_copy("hanging")
+    bridgeId = bridge_id(clusters.stack.instance, "hanging", bridge.status()["source"]["clusterId"])
+    bridge.stop()
+    lane = lane_of("hanging", 0, 2)
+    hang_transaction(
+        clusters, transactional_id(bridgeId, lane), "hanging:0=never", f"{positions_topic(bridgeId)}:{lane}={{}}"
+    )
+    fill(clusters, "hanging", count=60, first=60, partitions=2)
+    bridge.start()
+    clusters.await_copy("hanging")
+    assert "aborting a transaction that has lost its markers in _bridge-positions" in bridge.logs()
+    assert bridge.is_ready()

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import Literal
 
-from kafka_bridge.errors import FencedError, RecordRefused, TerminalError
+from kafka_bridge.errors import FencedError, RecordRefused, TerminalError, TransientError
+from kafka_bridge.hanging import Hanging
 from kafka_bridge.kafka import Batch, ConfigValue, Headers, Heartbeat, Partition, Progress, TopicFacts
 from kafka_bridge.positions import LaneMemory, MemoryReader, Position
 from kafka_bridge.resume import Where
@@ -235,15 +236,44 @@ class FakeTarget:
         """Values that a topic does not take, by topic."""
         self.lateTransactions = 0
         """So many of the last ones have no markers yet: whoever does not wait for them sees none of their records."""
+        self.brokers = 1
+        self.hung: list[FakeRecord] = []
+        """Records of transactions that have been decided and never got their markers."""
+        self.endsWithoutMarkers: set[int] = set()
+        """Which ends of transactions, counted from 0, lose theirs: the broker slept, and was fenced for a moment."""
+        self.onLostMarkers: Callable[[], None] = lambda: None
+        self._ends = 0
 
     def make_producer(self, heartbeat: Heartbeat) -> FakeProducer:
         self.faults.run("makeProducer")
         return FakeProducer(self, heartbeat)
 
-    def take(self, records: list[FakeRecord]) -> None:
-        for record in records:
+    def end(self, records: list[FakeRecord], isCommit: bool) -> None:
+        """Decide a transaction. Its markers decide all that its producer has open in their partitions."""
+        for record in records if isCommit else ():
             if record.valueBytes in self.refusals.get(record.place[0], ()):
                 raise RecordRefused("MsgSizeTooLarge", "commit_transaction: message too large")
+        self._ends += 1
+        if self._ends - 1 in self.endsWithoutMarkers:
+            self.hung += records
+            self.onLostMarkers()
+            return
+        places = {record.place for record in records}
+        swept = [record for record in self.hung if record.place in places]
+        self.hung = [record for record in self.hung if record.place not in places]
+        if isCommit:
+            self._take(swept + records)
+
+    def find_hanging(self, heartbeat: Heartbeat) -> Hanging:
+        found: list[Hanging] = []
+        self.faults.run(
+            "findHanging",
+            lambda: found.append(Hanging(frozenset(record.place for record in self.hung), self.brokers)),
+        )
+        heartbeat()
+        return found[0]
+
+    def _take(self, records: list[FakeRecord]) -> None:
         self.transactions.append(records)
         for record in records:
             self.committed.setdefault(record.place, []).append(record)
@@ -267,6 +297,8 @@ class FakeTarget:
     def read_memory(self, heartbeat: Heartbeat) -> LaneMemory:
         self.faults.run("readMemory")
         heartbeat()
+        if any(record.place[0] == self.positionsTopic for record in self.hung):
+            raise TransientError("PositionsUnsettled", "a transaction is still open")
         return self.memory()
 
     def glance(self, heartbeat: Heartbeat) -> LaneMemory:
@@ -299,6 +331,11 @@ class FakeProducer:
 
     def init_transactions(self) -> None:
         def hold() -> None:
+            former = self.target.holder
+            if former is not None and former is not self and former.pending:
+                # What was never sent off is nothing to be decided.
+                self.target.end(former.pending, isCommit=False)
+                former.pending = []
             self.target.holder, self.isReady = self, True
 
         self._call("init_transactions", hold)
@@ -355,7 +392,7 @@ class FakeProducer:
     def commit(self) -> None:
         def settle() -> None:
             assert self.pending is not None, "commit outside of a transaction"
-            self.target.take(self.pending)
+            self.target.end(self.pending, isCommit=True)
             self.pending = None
 
         self.heartbeat()
@@ -363,7 +400,8 @@ class FakeProducer:
 
     def abort(self) -> None:
         def forget() -> None:
-            self.pending = None
+            pending, self.pending = self.pending or [], None
+            self.target.end(pending, isCommit=False)
 
         self._call("abort", forget)
 

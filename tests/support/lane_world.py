@@ -47,6 +47,8 @@ class LaneWorld:
         self.faults = Faults()
         self.source = FakeSource(self.clock, self.faults)
         self.target = FakeTarget(self.faults, POSITIONS)
+        # A broker that loses markers has slept for longer than its session lasts.
+        self.target.onLostMarkers = lambda: self.clock.sleep(10.0)
         self.refused: set[bytes] = set()
         """Values that are invalid."""
         self.latencies: list[float] = []
@@ -84,6 +86,7 @@ class LaneWorld:
                 rewinds=self.rewinds,
                 readMemory=self.target.read_memory,
                 glance=self.target.glance,
+                findHanging=self.target.find_hanging,
                 resolveOffsets=self.source.resolve,
                 askTopicIds=lambda topics: {topic: self.source.topicIds[topic] for topic in topics},
                 offsetsTopic=self.offsetsTopic,

@@ -20,6 +20,7 @@ from kafka_bridge.positions import (
     encode_value,
 )
 from kafka_bridge.topic_config import Rewind
+from support.fake_kafka import FakeRecord
 from support.lane_world import DEAD_LETTERS, POSITIONS, LaneWorld
 
 P0, P1 = ("orders", 0), ("orders", 1)
@@ -273,6 +274,64 @@ def test_a_failing_abort_leads_to_a_new_producer(world: LaneWorld) -> None:
     world.run()
     expect_exact_copy(world)
     assert world.faults.calls.count("makeProducer") == 2
+
+
+# ---- transactions that hang
+
+
+def test_what_hangs_of_a_crashed_process_is_aborted_before_anything_else_is_done(world: LaneWorld) -> None:
+    """Its records lie at the target, hidden; to commit others behind them would make them count."""
+    fill(world)
+    world.target.hung = [FakeRecord(P0, valueBytes=b"0"), FakeRecord((POSITIONS, world.lane), valueBytes=b"{}")]
+    lane = world.run()
+    assert lane.status().state == "Copying"
+    assert world.target.hung == []
+    expect_exact_copy(world)
+    order = [call for call in world.faults.calls if call in {"init_transactions", "findHanging", "abort", "readMemory"}]
+    assert order[:5] == ["init_transactions", "findHanging", "abort", "findHanging", "readMemory"]
+
+
+@pytest.mark.parametrize("end", range(4))
+def test_a_commit_whose_markers_were_lost_is_done_again(world: LaneWorld, end: int) -> None:
+    """The target says that it has committed, and nobody can see it, then or ever."""
+    fill(world)
+    world.target.endsWithoutMarkers = {end}
+    lane = world.run(commitIntervalSeconds=0.0)
+    assert lane.status().state == "Copying"
+    assert lane.counters().records == 7, "only what can be seen is counted"
+    expect_exact_copy(world)
+
+
+def test_an_abort_whose_markers_were_lost_is_done_again(world: LaneWorld) -> None:
+    fill(world)
+    world.faults.fail("poll", ABORT, afterCalls=2)
+    world.target.endsWithoutMarkers = {2}
+    world.run(commitIntervalSeconds=30.0)
+    assert world.target.hung == []
+    expect_exact_copy(world)
+
+
+def test_where_a_part_may_be_in_force_a_hanging_transaction_stops_the_lane(world: LaneWorld) -> None:
+    fill(world)
+    world.target.brokers = 3
+    world.target.hung = [FakeRecord(P0, valueBytes=b"0")]
+    lane = world.run()
+    assert (lane.status().state, lane.status().reason) == ("Failed", "HangingTransaction")
+    assert "orders-0" in lane.status().message
+    assert world.target.committed == {}
+
+
+def test_what_cannot_be_ended_is_tried_again_and_shown(world: LaneWorld) -> None:
+    fill(world)
+    world.target.hung = [FakeRecord(P0, valueBytes=b"0")]
+    world.target.endsWithoutMarkers = {0}
+    lane = world.make()
+    reasons: list[str] = []
+    world.onWait = lambda: reasons.append(lane.status().reason)
+    world.source.onDry = lane.stop
+    world.start(lane)
+    assert reasons == ["HangingTransaction"]
+    expect_exact_copy(world)
 
 
 # ---- fences, and who owns the lane

@@ -16,6 +16,7 @@ CALLS = (
     "init_transactions",
     "readMemory",
     "glance",
+    "findHanging",
     "resolveOffsets",
     "assign",
     "poll",
@@ -45,15 +46,17 @@ events = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
-@given(events, faults, st.sampled_from([0, 1, 1_000]))
+@settings(max_examples=400, deadline=None)
+@given(events, faults, st.sampled_from([0, 1, 1_000]), st.sets(st.integers(0, 20), max_size=6))
 def test_every_record_arrives_once_and_in_order(
     history: list[tuple[Event, int]],
     planned: list[tuple[str, str, Literal["before", "after"], int]],
     lateTransactions: int,
+    endsWithoutMarkers: set[int],
 ) -> None:
     world = LaneWorld()
     world.target.lateTransactions = lateTransactions
+    world.target.endsWithoutMarkers = endsWithoutMarkers
     for call, error, when, afterCalls in planned:
         world.faults.fail(call, ERRORS[error], when, afterCalls)
     for number, (event, partition) in enumerate(history):
@@ -67,6 +70,7 @@ def test_every_record_arrives_once_and_in_order(
     expect_no_end(world.run())
     # A last lane without faults finishes what the ones before were stopped in.
     world.faults.forget()
+    world.target.endsWithoutMarkers = set()
     lane = world.run()
     assert lane.status().state == "Copying"
     for place, log in world.source.logs.items():

@@ -45,6 +45,17 @@ def test_who_has_caught_up_commits_at_once_but_not_all_the_time() -> None:
     assert ledger.is_due(100.0 + SHORTEST)
 
 
+def test_a_slow_target_is_left_in_peace_for_as_long_as_it_took() -> None:
+    ledger = ledger_at(p0=5)
+    ledger.begin(100.0)
+    ledger.take(CopyStep(records=1, progress={P0: Progress(6)}, isCaughtUp=True))
+    ledger.commit(ledger.due_positions(), 100.0, 100.3, NOON)
+    ledger.begin(100.4)
+    ledger.take(CopyStep(records=1, progress={P0: Progress(7)}, isCaughtUp=True))
+    assert not ledger.is_due(100.5)
+    assert ledger.is_due(100.61)
+
+
 def test_a_position_lies_behind_what_is_no_record() -> None:
     ledger = ledger_at(p0=5)
     ledger.begin(100.0)

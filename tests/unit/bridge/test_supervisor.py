@@ -15,7 +15,15 @@ from kafka_bridge.errors import TransientError
 from kafka_bridge.kafka import Heartbeat, Partition, TopicFacts
 from kafka_bridge.ledger import CommitRhythm
 from kafka_bridge.metrics import LatencyHistogram
-from kafka_bridge.positions import LaneMemory, LaneRecord, Position, positions_topic
+from kafka_bridge.positions import (
+    LaneMemory,
+    LaneRecord,
+    Position,
+    bridge_id,
+    offsets_topic,
+    positions_topic,
+    transactional_id,
+)
 from kafka_bridge.supervisor import HANG_EXIT_CODE, HANG_SECONDS, STOP_SECONDS, UNHEALTHY_SECONDS, Supervisor
 from support.bridge_config import make_config
 from support.fake_kafka import FakeAdmin, FakeClock
@@ -91,6 +99,7 @@ class World:
     clock: FakeClock
     memories: dict[int, LaneMemory] = field(default_factory=dict)
     """What lanes have stored."""
+    askedForHanging: list[tuple[Any, ...]] = field(default_factory=list)
 
     def replica(self, **config: Any) -> Supervisor:
         return Supervisor(make_config(**config), LatencyHistogram())
@@ -126,6 +135,8 @@ def replica_world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(module, "ClusterAdmin", make_admin)
     monkeypatch.setattr(module, "AssignedConsumer", lambda settings: SimpleNamespace(close=lambda: None))
     monkeypatch.setattr(module, "read_memory", read_memory)
+    monkeypatch.setattr(module, "read_runs", lambda *asked: ())
+    monkeypatch.setattr(module, "find_hanging", lambda brokers, *asked: world.askedForHanging.append(asked))
     monkeypatch.setattr(module, "time", world.clock)
     monkeypatch.setattr(module, "threading", SimpleNamespace(Thread=Thread, Event=threading.Event))
     return world
@@ -139,6 +150,23 @@ def let_copy(replica: Supervisor) -> None:
     """As if every lane had gone through its start-up."""
     for lane, _ in replica._running():
         lane._become("Copying")
+
+
+def test_a_lane_looks_for_what_hangs_wherever_it_writes(world: World) -> None:
+    topics = [{"name": "orders", "targetName": "plant.orders", "onInvalid": "deadLetter"}]
+    replica = world.replica(lanes=2, topics=topics, consumerGroups={"include": ["billing"]})
+    world.turn(replica)
+    for lane, _ in replica._running():
+        lane._parts.findHanging(lambda: None)
+    [(name, written, _), (otherName, others, _)] = world.askedForHanging
+    bridgeId = bridge_id("plant", "orders", "source-id")
+    assert [name, otherName] == [transactional_id(bridgeId, lane) for lane in (0, 1)]
+    letters = "orders.dead-letters"
+    assert {topic for topic, _ in written} == {"plant.orders", POSITIONS, offsets_topic(bridgeId), letters}
+    assert not set(written) & set(others)
+    assert {place for place in {*written, *others} if place[0] == "plant.orders"} == {
+        ("plant.orders", partition) for partition in range(6)
+    }
 
 
 def test_a_replica_prepares_the_target_and_starts_its_own_lanes(world: World) -> None:
