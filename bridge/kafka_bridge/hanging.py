@@ -17,12 +17,12 @@ from typing import Any
 
 from kio.schema.describe_producers.v0 import DescribeProducersRequest
 from kio.schema.describe_producers.v0.request import TopicRequest
-from kio.schema.describe_transactions.v0 import DescribeTransactionsRequest
 from kio.schema.errors import ErrorCode
 from kio.schema.find_coordinator.v4 import FindCoordinatorRequest
+from kio.schema.list_transactions.v0 import ListTransactionsRequest
 from kio.schema.metadata.v12 import MetadataRequest
 from kio.schema.metadata.v12.request import MetadataRequestTopic
-from kio.schema.types import TopicName, TransactionalId
+from kio.schema.types import TopicName
 from kio.static.primitive import i8, i32
 from loguru import logger
 
@@ -93,15 +93,21 @@ def find_hanging(
 def _settled_producer(brokers: Brokers, transactionalId: str, heartbeat: Heartbeat) -> int:
     """The producer id that the transactional id stands for, once its last transaction has got all its markers."""
     deadline = time.monotonic() + DECISION_SECONDS
+    request = FindCoordinatorRequest(key_type=_TRANSACTION_KEYS, coordinator_keys=(transactionalId,))
+    missed = 0
     while True:
         heartbeat()
-        request = FindCoordinatorRequest(key_type=_TRANSACTION_KEYS, coordinator_keys=(transactionalId,))
         [coordinator] = brokers.ask_any(request).coordinators
         _require(coordinator.error_code, f"the coordinator of {transactionalId}")
-        described = DescribeTransactionsRequest(transactional_ids=(TransactionalId(transactionalId),))
-        [state] = brokers.ask((coordinator.host, coordinator.port), described).transaction_states
-        _require(state.error_code, f"the transaction of {transactionalId}")
-        if not state.transaction_state.startswith("Prepare"):
+        # All that it coordinates: kio 0.6 cannot read a description of one that has no transaction under way.
+        answer = brokers.ask((coordinator.host, coordinator.port), ListTransactionsRequest())
+        _require(answer.error_code, "the list of transactions")
+        state = next((one for one in answer.transaction_states if one.transactional_id == transactionalId), None)
+        if state is None:
+            missed += 1
+            if missed == LOOKS:
+                raise _MayNotAsk(f"{transactionalId} is not in its coordinator's list")
+        elif not state.transaction_state.startswith("Prepare"):
             return int(state.producer_id)
         if time.monotonic() > deadline:
             raise TransientError("TransactionUnsettled", f"the transaction of {transactionalId} gets no markers")

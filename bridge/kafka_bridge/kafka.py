@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from confluent_kafka import (
+    OFFSET_INVALID,
     Consumer,
     ConsumerGroupTopicPartitions,
     IsolationLevel,
@@ -66,8 +67,8 @@ _TRUNCATED = {KafkaError._LOG_TRUNCATION}
 _RECORD_REFUSED = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_RECORD}
 # What produce() answers once the producer is in a failed state: the error that put it there is told by other calls.
 _FAILED_BEFORE = {KafkaError._FATAL, KafkaError._STATE}
-# Reasons that say of a partition that it is not there.
-_NOT_THERE = {"UnknownTopicOrPart", "UnknownTopic", "UnknownPartition"}
+# What a broker answers to whoever has missed an election.
+_STALE = {"FencedLeaderEpoch", "NotLeaderForPartition", "UnknownLeaderEpoch"}
 _EARLIEST: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}
@@ -363,17 +364,13 @@ class ClusterAdmin:
         self._admin = AdminClient(self._config)
 
     def knock(self, place: Partition) -> None:
-        """Raises TransientError unless a broker answers for the partition; that there is no such one is an answer too.
+        """Raises TransientError unless a broker answers for the partition.
 
         For a question that is asked all the time: librdkafka 2.16 has been seen to end the process by an assertion
         about an admin's answer just as a lone broker woke up from a pause of 20 s. Of the calls made here, that of
         `cluster_id` is the one whose answer can then be empty.
         """
-        try:
-            self.high_watermarks([place])
-        except BridgeError as error:
-            if error.reason not in _NOT_THERE:
-                raise
+        self.high_watermarks([place])
 
     def cluster_id(self) -> str:
         description = self._answer(
@@ -499,11 +496,26 @@ class ClusterAdmin:
         asked = {TopicPartition(topic, partition): spec for topic, partition in partitions}
         if not asked:
             return {}
+        try:
+            return self._ask_offsets(asked, isolation)
+        except TransientError as error:
+            if error.reason not in _STALE:
+                raise
+            # librdkafka 2.16 goes on asking as before for 15 s and more; a new client has nothing to forget.
+            self.renew()
+            return self._ask_offsets(asked, isolation)
+
+    def _ask_offsets(self, asked: dict[TopicPartition, Any], isolation: Any) -> dict[Partition, int]:
         futures = self._admin.list_offsets(asked, isolation_level=isolation, request_timeout=REQUEST_SECONDS)
-        return {
-            (one.topic, one.partition): self._answer(future, f"offsets of {one.topic}-{one.partition}").offset
-            for one, future in futures.items()
-        }
+        found: dict[Partition, int] = {}
+        for one, future in futures.items():
+            doing = f"offsets of {one.topic}-{one.partition}"
+            offset = self._answer(future, doing).offset
+            if offset == OFFSET_INVALID:
+                # How librdkafka 2.16 tells, without an error, that no broker has answered in time.
+                raise TransientError("TimedOut", f"{doing}: no answer in {REQUEST_SECONDS:.0f} s")
+            found[one.topic, one.partition] = offset
+        return found
 
     @classmethod
     def _changes(cls, future: Any, doing: str, doneBefore: int) -> bool:

@@ -16,6 +16,7 @@ from typing import Any, Self
 from kio.index import load_response_from_request
 from kio.schema.errors import ErrorCode
 from kio.serial import entity_reader, entity_writer
+from kio.serial.errors import SerialError
 from kio.static.primitive import i16, i32
 
 from kafka_bridge.config import ClusterConfig
@@ -66,7 +67,7 @@ class Brokers:
             connection = self._connections.get(address) or self._connect(address)
             connection.sendall(_encoded(request, self._asked, self._clientId))
             return _decoded(request, _receive(connection), self._asked)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, SerialError) as error:
             broken = self._connections.pop(address, None)
             if broken is not None:
                 broken.close()

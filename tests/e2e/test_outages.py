@@ -38,11 +38,12 @@ def test_a_network_that_loses_everything(stack: Stack, flow: Flow, network: str,
     flow.is_whole()
 
 
-@pytest.mark.parametrize("broker", ["source-kafka", "target-kafka"])
-def test_a_broker_that_hangs(stack: Stack, flow: Flow, broker: str) -> None:
+@pytest.mark.parametrize(("broker", "side"), [("source-kafka", "SourceReachable"), ("target-kafka", "TargetReachable")])
+def test_a_broker_that_hangs(stack: Stack, flow: Flow, broker: str, side: str) -> None:
     """For longer than its session lasts: it is fenced for a moment when it wakes up, and may lose markers to it."""
     before = stack.running_containers()[bridge(stack)]
     with paused(stack, stack.service(broker)):
+        wait_until(f"{side} is False", lambda: condition(stack, side) == "False", 60)
         stack.docker("exec", bridge(stack), "sleep", str(OUTAGE_SECONDS))
 
     flow.goes_on()

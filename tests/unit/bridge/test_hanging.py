@@ -11,9 +11,9 @@ from kio.schema.describe_producers.v0.response import (
     ProducerState,
     TopicResponse,
 )
-from kio.schema.describe_transactions.v0.response import DescribeTransactionsResponse, TransactionState
 from kio.schema.errors import ErrorCode
 from kio.schema.find_coordinator.v4.response import Coordinator, FindCoordinatorResponse
+from kio.schema.list_transactions.v0.response import ListTransactionsResponse, TransactionState
 from kio.schema.metadata.v12.response import (
     MetadataResponse,
     MetadataResponseBroker,
@@ -58,7 +58,7 @@ class FakeBrokers:
         self.asked.append((address, name))
         answers = {
             "FindCoordinator": self._answer_find_coordinator,
-            "DescribeTransactions": self._answer_describe_transactions,
+            "ListTransactions": self._answer_list_transactions,
             "Metadata": self._answer_metadata,
             "DescribeProducers": self._answer_describe_producers,
         }
@@ -69,22 +69,15 @@ class FakeBrokers:
         one = make(Coordinator, key=ID, node_id=1, host=FIRST[0], port=FIRST[1], error_code=error, error_message=None)
         return make(FindCoordinatorResponse, throttle_time=None, coordinators=(one,))
 
-    def _answer_describe_transactions(self, request: Any, address: Address, error: ErrorCode) -> Any:
+    def _answer_list_transactions(self, _request: Any, address: Address, error: ErrorCode) -> Any:
         assert address == FIRST
-        assert request.transactional_ids == (ID,)
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
-        times = {"transaction_timeout": None, "transaction_start_time": None}
-        producer = {"producer_id": 7, "producer_epoch": 3}
-        one = make(
-            TransactionState,
-            error_code=error,
-            transactional_id=ID,
-            transaction_state=state,
-            topics=(),
-            **times,
-            **producer,
-        )
-        return make(DescribeTransactionsResponse, throttle_time=None, transaction_states=(one,))
+        listed = [("another", 8, "Ongoing"), (ID, 7, state)] if state else []
+        states = [
+            make(TransactionState, transactional_id=name, producer_id=producerId, transaction_state=now)
+            for name, producerId, now in listed
+        ]
+        return make(ListTransactionsResponse, throttle_time=None, error_code=error, transaction_states=tuple(states))
 
     def _answer_metadata(self, request: Any, _address: Address, error: ErrorCode) -> Any:
         assert not request.allow_auto_topic_creation
@@ -161,7 +154,7 @@ def test_nothing_hangs_and_one_look_is_enough(brokers: FakeBrokers, clock: FakeC
     brokers.open = [{FIRST: {(8, 0), (9, 1)}}]
     assert find(brokers) == Hanging(frozenset(), 1), "transactions of others are theirs"
     assert [name for _, name in brokers.asked] == [
-        "FindCoordinator", "DescribeTransactions", "Metadata", "DescribeProducers"
+        "FindCoordinator", "ListTransactions", "Metadata", "DescribeProducers"
     ]  # fmt: skip
     assert clock.pauses == []
 
@@ -202,7 +195,7 @@ def test_markers_that_do_not_come_are_named(brokers: FakeBrokers, clock: FakeClo
     ("asked", "error"),
     [
         ("FindCoordinator", ErrorCode.transactional_id_authorization_failed),
-        ("DescribeTransactions", ErrorCode.transactional_id_authorization_failed),
+        ("ListTransactions", ErrorCode.cluster_authorization_failed),
         ("DescribeProducers", ErrorCode.topic_authorization_failed),
     ],
 )
@@ -212,7 +205,13 @@ def test_who_may_not_ask_goes_on_without(brokers: FakeBrokers, asked: str, error
     assert find(brokers) == Hanging()
 
 
-@pytest.mark.parametrize("asked", ["FindCoordinator", "DescribeTransactions", "Metadata", "DescribeProducers"])
+def test_who_is_not_shown_its_own_transactions_goes_on_without(brokers: FakeBrokers) -> None:
+    brokers.states = [""]
+    brokers.open = [{FIRST: {(7, 1)}}]
+    assert find(brokers) == Hanging()
+
+
+@pytest.mark.parametrize("asked", ["FindCoordinator", "ListTransactions", "Metadata", "DescribeProducers"])
 def test_any_other_error_is_told(brokers: FakeBrokers, asked: str) -> None:
     brokers.errors = {asked: ErrorCode.not_coordinator}
     with pytest.raises(TransientError, match="NotCoordinator") as told:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, Message, TopicPartition
 
 from kafka_bridge import kafka
 from kafka_bridge.client_settings import Settings
@@ -36,9 +36,12 @@ class ScriptedClient:
         self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
         self.settings: dict[str, Any] = {}
         self.queued = 1
+        self.made = 0
+        """How many clients it has stood for."""
 
     def __call__(self, settings: dict[str, Any]) -> ScriptedClient:
         self.settings = settings
+        self.made += 1
         return self
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -258,6 +261,10 @@ def answered(outcome: Any) -> Future[Any]:
     return future
 
 
+def offsets_answered(*outcomes: Any) -> list[Any]:
+    return [{TopicPartition("orders", 0): answered(outcome)} for outcome in outcomes]
+
+
 def create(client: ScriptedClient, outcome: Any) -> bool:
     client.script["create_topics"] = [{"orders": answered(outcome)}]
     return ClusterAdmin(SETTINGS).create_topic("orders", 3, {"cleanup.policy": "compact"})
@@ -303,24 +310,35 @@ def test_a_topic_that_cannot_be_asked_about_is_no_missing_topic(client: Scripted
 
 
 @pytest.mark.parametrize(
-    ("outcome", "isAnswer"),
-    [
-        (SimpleNamespace(offset=7), True),
-        (raised(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)), True),
-        (raised(KafkaError(KafkaError._UNKNOWN_PARTITION)), True),
-        (raised(KafkaError(KafkaError.LEADER_NOT_AVAILABLE)), False),
-        (TimeoutError(), False),
-    ],
+    "outcome",
+    [raised(KafkaError(KafkaError.LEADER_NOT_AVAILABLE)), TimeoutError(), SimpleNamespace(offset=OFFSET_INVALID)],
 )
-def test_whoever_knocks_is_answered_or_there_is_an_outage(client: ScriptedClient, outcome: Any, isAnswer: bool) -> None:
-    client.script["list_offsets"] = [{TopicPartition("orders", 0): answered(outcome)}]
+def test_whoever_knocks_is_answered_or_there_is_an_outage(client: ScriptedClient, outcome: Any) -> None:
+    client.script["list_offsets"] = offsets_answered(outcome, SimpleNamespace(offset=7))
     admin = ClusterAdmin(SETTINGS)
-    if isAnswer:
+    with pytest.raises(TransientError):
         admin.knock(("orders", 0))
-    else:
-        with pytest.raises(TransientError):
-            admin.knock(("orders", 0))
+    admin.knock(("orders", 0))
     assert client.count("describe_cluster") == 0
+
+
+def test_no_answer_is_never_taken_for_an_offset(client: ScriptedClient) -> None:
+    """A lane that took it for the end of its positions would begin from nothing."""
+    client.script["list_offsets"] = offsets_answered(SimpleNamespace(offset=OFFSET_INVALID))
+    with pytest.raises(TransientError, match="offsets of orders-0: no answer in 5 s") as late:
+        ClusterAdmin(SETTINGS).high_watermarks([("orders", 0)])
+    assert late.value.reason == "TimedOut"
+
+
+@pytest.mark.parametrize("code", [KafkaError.FENCED_LEADER_EPOCH, KafkaError.NOT_LEADER_FOR_PARTITION])
+def test_whoever_has_missed_an_election_asks_again_with_a_new_client(client: ScriptedClient, code: int) -> None:
+    stale = raised(KafkaError(code))
+    client.script["list_offsets"] = offsets_answered(stale, SimpleNamespace(offset=7), stale, stale)
+    admin = ClusterAdmin(SETTINGS)
+    assert admin.last_stable([("orders", 0)]) == {("orders", 0): 7}
+    assert client.made == 2
+    with pytest.raises(TransientError):
+        admin.last_stable([("orders", 0)])
 
 
 def test_a_cluster_without_an_answer_is_an_outage(client: ScriptedClient) -> None:
