@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, Message, TopicPartition
 
-from kafka_bridge import kafka
 from kafka_bridge.client_settings import Settings
 from kafka_bridge.errors import (
     AbortNeeded,
@@ -21,7 +20,17 @@ from kafka_bridge.errors import (
     TerminalError,
     TransientError,
 )
-from kafka_bridge.kafka import AssignedConsumer, ClusterAdmin, TransactionalProducer
+from kafka_bridge.kafka import (
+    AssignedConsumer,
+    Batch,
+    ClusterAdmin,
+    TopicFacts,
+    TransactionalProducer,
+    admin,
+    consumer,
+    failures,
+    producer,
+)
 from support.fake_kafka import FakeClock
 
 RETRIABLE = KafkaError(KafkaError._TIMED_OUT, "late", retriable=True)
@@ -65,15 +74,15 @@ class ScriptedClient:
 @pytest.fixture(name="clock", autouse=True)
 def fake_clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     clock = FakeClock()
-    monkeypatch.setattr(kafka, "time", clock)
+    monkeypatch.setattr(failures, "time", clock)
     return clock
 
 
 @pytest.fixture(name="client")
 def scripted_client(monkeypatch: pytest.MonkeyPatch) -> ScriptedClient:
     client = ScriptedClient()
-    for name in ("Producer", "Consumer", "AdminClient"):
-        monkeypatch.setattr(kafka, name, client)
+    for module, name in ((producer, "Producer"), (consumer, "Consumer"), (admin, "AdminClient")):
+        monkeypatch.setattr(module, name, client)
     return client
 
 
@@ -193,7 +202,7 @@ def event(code: int, partition: int, offset: int, **flags: bool) -> Message:
     return Message("orders", partition, offset, error=KafkaError(code, "event", **flags))
 
 
-def polled(client: ScriptedClient, first: Sequence[Message], rest: Sequence[Message] = ()) -> kafka.Batch:
+def polled(client: ScriptedClient, first: Sequence[Message], rest: Sequence[Message] = ()) -> Batch:
     """Nothing is there at first; then one arrives, and with it the rest."""
     client.script["consume"] = [[], list(first), list(rest)]
     return AssignedConsumer(SETTINGS).poll(100, 0.5)
@@ -299,7 +308,7 @@ def test_topics_that_are_missing_are_left_out(client: ScriptedClient) -> None:
     description = SimpleNamespace(topic_id="abc", partitions=(0, 1, 2))
     missing = raised(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
     client.script["describe_topics"] = [{"orders": answered(description), "gone": answered(missing)}]
-    assert ClusterAdmin(SETTINGS).topics(["orders", "gone"]) == {"orders": kafka.TopicFacts("abc", 3)}
+    assert ClusterAdmin(SETTINGS).topics(["orders", "gone"]) == {"orders": TopicFacts("abc", 3)}
 
 
 def test_a_topic_that_cannot_be_asked_about_is_no_missing_topic(client: ScriptedClient) -> None:
