@@ -19,8 +19,8 @@ PARTITIONS = LANES = 6
 COMMIT_INTERVAL_MS = 200
 # Some 35 records a request: replicating smaller ones is all that two cores get done, while a lane catches up.
 SMALL_BATCHES = {"batch.size": "4096"}
-# Records a second at the source: what all can keep up with, so that transactions stay small.
-RATE = 2_000
+# Records a second at the source: what all can keep up with, also while a broker comes back on the same two cores.
+RATE = 1_000
 # They come in bursts of this many milliseconds; a lane whose source runs dry commits at once, records one by one too.
 BURST_MS = 250
 # Before each fault this part of a trial's records is copied anew.

@@ -23,7 +23,7 @@ def suites_of_tests() -> list[str]:
 
 def test_there_is_something_to_document() -> None:
     assert "status" in commands_of_bridgectl()
-    assert suites_of_tests() == ["unit", "integration", "e2e", "chaos", "chaos-selection", "all"]
+    assert suites_of_tests() == ["unit", "integration", "e2e", "chaos-selection", "chaos", "all"]
 
 
 @pytest.mark.parametrize("command", commands_of_bridgectl())
