@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from bridge_operator.cli.describe import describe
 from bridge_operator.cli.health import health
 from bridge_operator.cli.output import EXIT_UNKNOWN
+from bridge_operator.cli.schema import schema
 from bridge_operator.cli.status import status
 from bridge_operator.cli.validate import validate
 from bridge_operator.cli.version import show_version
@@ -33,6 +34,7 @@ app.command()(validate)
 app.command()(status)
 app.command()(health)
 app.command()(describe)
+app.command()(schema)
 app.command("version")(show_version)
 
 
