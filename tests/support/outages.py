@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from support.clusters import INSIDE, TARGET_BROKERS, Clusters, Side
-from support.stack import CommandFailed, Stack, run, wait_until
+from support.stack import Stack, run, wait_until
 
 
 def kill_process(stack: Stack, container: str) -> None:
@@ -92,18 +92,8 @@ def bounce_broker(clusters: Clusters, side: Side, service: str, isHard: bool, ti
 def await_in_sync(clusters: Clusters, side: Side, timeoutSeconds: float = 240) -> None:
     """Wait until all brokers are there, and each partition has a leader and all of its replicas in sync."""
     brokers = clusters.brokers if side == "target" else 1
-
-    def probe() -> bool:
-        try:
-            layout = clusters.tool(side, "layout", timeoutSeconds=30)
-        except CommandFailed:
-            return False
-        partitions = [one for topic in layout["topics"].values() for one in topic.values()]
-        return len(layout["brokers"]) == brokers and all(
-            one["leader"] > 0 and one["inSync"] == one["replicas"] for one in partitions
-        )
-
-    wait_until(f"the {side}'s partitions are in sync", probe, timeoutSeconds)
+    options = ("--brokers", brokers, "--timeout", timeoutSeconds)
+    clusters.tool(side, "await_in_sync", *options, timeoutSeconds=timeoutSeconds + 60)
 
 
 # ---- connections that break

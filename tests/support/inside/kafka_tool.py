@@ -7,6 +7,7 @@ so that within a partition the numbers rise by that step, and whatever is lost, 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import random
@@ -115,6 +116,24 @@ def layout(arguments: argparse.Namespace) -> object:
             for name, facts in found.topics.items()
         },
     }
+
+
+def await_in_sync(arguments: argparse.Namespace) -> object:
+    """Wait until all brokers are there, and each partition has a leader and all of its replicas in sync; the layout.
+
+    One process that asks again and again: one for each question would keep a core from the brokers that come back.
+    """
+    admin, deadline = AdminClient(connection(arguments)), time.monotonic() + arguments.timeout
+    while True:
+        with contextlib.suppress(KafkaException):
+            found = admin.list_topics(timeout=10)
+            partitions = [one for topic in found.topics.values() for one in topic.partitions.values()]
+            isWhole = all(one.leader > 0 and sorted(one.isrs) == sorted(one.replicas) for one in partitions)
+            if len(found.brokers) == arguments.brokers and isWhole:
+                return layout(arguments)
+        if time.monotonic() > deadline:
+            raise SystemExit(f"after {arguments.timeout} s still not in sync: {layout(arguments)}")
+        time.sleep(1)
 
 
 def describe(arguments: argparse.Namespace) -> object:
@@ -403,6 +422,7 @@ def main() -> None:
 
     def command(run: Any, *options: str) -> None:
         known: dict[str, dict[str, Any]] = {
+            "--brokers": {"type": int, "default": 1},
             "--partitions": {"type": int, "default": 6},
             "--replication": {"type": int, "default": -1},
             "--config": {"action": "append", "default": []},
@@ -422,7 +442,7 @@ def main() -> None:
         }
         made = commands.add_parser(run.__name__, description=run.__doc__)
         made.set_defaults(run=run)
-        if run not in (describe, layout):
+        if run not in (describe, layout, await_in_sync):
             made.add_argument("topic")
         for option in options:
             made.add_argument(option, **known[option])
@@ -432,6 +452,7 @@ def main() -> None:
     command(grow, "--partitions")
     command(describe)
     command(layout)
+    command(await_in_sync, "--brokers", "--timeout")
     command(configs)
     command(trim, "--first")
     command(send_each, "--records")
