@@ -7,6 +7,7 @@ says instead what can be relied on and why not.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -49,14 +50,17 @@ def read_report(stateDir: Path, now: datetime) -> ReportReading:
     return ReportReading(report, silentSeconds=age if age > STALE_SECONDS else None)
 
 
-def read_events(stateDir: Path, bridge: str, limit: int) -> list[Event]:
-    """The last events of one bridge, oldest first. A line that is no event, such as one half written, is left out."""
+def read_events(stateDir: Path, bridges: Collection[str] = (), limit: int | None = None) -> list[Event]:
+    """The last events of these bridges, of all where none is named, oldest first.
+
+    A line that is no event, such as one half written, is left out.
+    """
     found: deque[Event] = deque(maxlen=limit)
     try:
         with (stateDir / EVENTS_FILE).open("rb") as lines:
             for line in lines:
                 event = _event_of(line)
-                if event is not None and event.bridge == bridge:
+                if event is not None and (not bridges or event.bridge in bridges):
                     found.append(event)
     except OSError:
         return []

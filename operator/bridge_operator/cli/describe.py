@@ -34,7 +34,7 @@ def describe(
     for position, bridge in enumerate(picture.only(bridges).bridges):
         if position:
             write_line("")
-        events = read_events(tools.settings.stateDir, bridge.name, EVENTS_SHOWN)
+        events = read_events(tools.settings.stateDir, (bridge.name,), EVENTS_SHOWN)
         for line in description(bridge, picture, events, tools.clock()):
             write_line(line)
     # What concerns this bridge stands in its description; what concerns all is warned of.

@@ -9,12 +9,14 @@ import typer
 from pydantic import ValidationError
 
 from bridge_operator.cli.describe import describe
+from bridge_operator.cli.events import events
 from bridge_operator.cli.health import health
 from bridge_operator.cli.output import EXIT_UNKNOWN
 from bridge_operator.cli.schema import schema
 from bridge_operator.cli.status import status
 from bridge_operator.cli.validate import validate
 from bridge_operator.cli.version import show_version
+from bridge_operator.cli.wait import wait
 from bridge_operator.cli.words import one_line
 
 PROGRAM = "bridgectl"
@@ -34,6 +36,8 @@ app.command()(validate)
 app.command()(status)
 app.command()(health)
 app.command()(describe)
+app.command()(events)
+app.command()(wait)
 app.command()(schema)
 app.command("version")(show_version)
 

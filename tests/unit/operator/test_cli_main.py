@@ -14,7 +14,7 @@ from bridge_operator.cli.words import age
 from support.bridgectl import Desk, ago, bridge, report
 
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
-COMMANDS = ("validate", "status", "health", "describe", "schema", "version")
+COMMANDS = ("validate", "status", "health", "describe", "events", "wait", "schema", "version")
 
 
 @pytest.fixture(name="desk")
