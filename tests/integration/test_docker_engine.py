@@ -366,6 +366,8 @@ def test_events_of_this_instance_arrive_and_the_stream_ends(
     events: list[EngineEvent] = list(engine.events(since, time.time() + 2))
 
     actions = [event.action for event in events if event.bridge == BRIDGE]
+    # The end of a former test's container may be told a moment late.
+    actions = actions[actions.index("create") :]
     assert [one for one in actions if one in ("create", "start", "die", "destroy")] == [
         "create",
         "start",
