@@ -12,6 +12,7 @@ fences a transaction that took too long, and a request that was repeated.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from loguru import logger
@@ -40,6 +41,7 @@ from kafka_bridge.positions import (
 )
 from kafka_bridge.refusal_search import RefusalSearch
 from kafka_bridge.resume import plan_resume
+from kafka_bridge.stall_watch import StallWatch
 from kafka_bridge.status import Counters, LaneState, LaneStatus, PartitionStatus
 
 # Between tries while a cluster is away: soon enough that the flow is back within seconds.
@@ -50,6 +52,8 @@ YIELD_SECONDS = 5.0
 IDLE_SECONDS = 0.5
 # A transaction that took so long may have lived through a pause of its broker, and have lost its markers to it.
 LONG_SECONDS = 5.0
+# What somebody else has told of the source's ends counts for so long.
+TOLD_SECONDS = 25.0
 # A stop waits this long for the open transaction, then leaves it for the successor to settle.
 STOP_SECONDS = 5.0
 
@@ -72,6 +76,8 @@ class Lane:
         self._producer: LaneProducer | None = None
         self._copier: Copier | None = None
         self._lookedAt = float("-inf")
+        self._stalls = StallWatch()
+        self._told: tuple[float, Mapping[Partition, int]] = (float("-inf"), {})
         self._pause = RETRY_FIRST_SECONDS
         self._state: LaneState = "Starting"
         self._stateSince = datetime.now(UTC)
@@ -89,6 +95,10 @@ class Lane:
     def reassign(self) -> None:
         """The partitions of this lane have changed: go through the start-up order again with the new ones."""
         self._reassign.set()
+
+    def tell_ends(self, ends: Mapping[Partition, int]) -> None:
+        """The ends of source partitions as the brokers have told another client than the one that copies."""
+        self._told = (self._parts.clock(), ends)
 
     def status(self) -> LaneStatus:
         # Whoever is told of other partitions does not copy what is there to copy, until it has taken them up.
@@ -290,8 +300,16 @@ class Lane:
             return
         self._lookedAt = now
         self._the_producer().serve()
-        ends = {partition: self._the_copier().end_offset(partition) for partition in self._ledger.stored}
-        self._ledger.see_ends({partition: end for partition, end in ends.items() if end is not None})
+        toldAt, told = self._told
+        told = told if now - toldAt < TOLD_SECONDS else {}
+        ends = {
+            place: max(self._the_copier().end_offset(place) or -1, told.get(place, -1)) for place in self._ledger.stored
+        }
+        self._ledger.see_ends({place: end for place, end in ends.items() if end >= 0})
+        stalled = self._stalls.stalled(self._ledger.reached(), told, now)
+        if stalled:
+            topic, partition = stalled[0]
+            raise TransientError("SourceStalled", f"nothing more of {topic}-{partition} arrives, and there is more")
 
     def _is_due(self) -> bool:
         opened = self._ledger.open

@@ -145,6 +145,10 @@ class Ledger:
         """By partition, the next offset to copy as it is stored."""
         return {partition: position.offset for partition, position in self.stored.items()}
 
+    def reached(self) -> dict[Partition, int]:
+        """By partition, the next offset to copy, stored or not."""
+        return self._reached.copy()
+
     def statuses(self, lane: int) -> Iterable[PartitionStatus]:
         """One entry for each partition that was taken up. Lag counts offsets, markers included."""
         for (topic, partition), position in sorted(self._reached.copy().items()):

@@ -56,6 +56,8 @@ from kafka_bridge.wire import Brokers
 TURN_SECONDS = 0.5
 # Until there is something to take up for the first time: whoever starts after a crash is waited for.
 FIRST_TURN_SECONDS = 0.05
+# Lanes are told the source's ends so often.
+ENDS_SECONDS = 10.0
 # Between tries to make the target's topics fit.
 FAULT_PAUSE_SECONDS = 2.0
 # A lane without a heartbeat for so long makes the replica unhealthy...
@@ -111,6 +113,7 @@ class Supervisor:
                 )
             )
         self._fault: BridgeError | None = None
+        self._endsToldAt = float("-inf")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
 
@@ -377,7 +380,22 @@ class Supervisor:
         topics = self._config.topics
         # Who may read only some topics need not be able to list them all.
         names = wanted_topics(topics, self._sourceAdmin.topic_names()) if has_patterns(topics) else named_topics(topics)
-        return clusterId, self._sourceAdmin.topics(names)
+        topology = self._sourceAdmin.topics(names)
+        self._tell_ends(topology)
+        return clusterId, topology
+
+    def _tell_ends(self, topology: Topology) -> None:
+        """Now and then: a client that copies and has stalled goes on showing the end that it saw last."""
+        now = time.monotonic()
+        if now - self._endsToldAt < ENDS_SECONDS:
+            return
+        self._endsToldAt = now
+        running = self._running()
+        copied = {place for lane, _ in running for place in lane.copied()}
+        places = [(topic, number) for topic, number in copied if topic in topology]
+        ends = self._sourceAdmin.last_stable(places)
+        for lane, _ in running:
+            lane.tell_ends(ends)
 
     def _ask_target(self) -> tuple[str, None]:
         known, work = self._target.status.clusterId, self._work

@@ -432,6 +432,9 @@ class FakeAdmin:
     def topic_names(self) -> list[str]:
         return list(self.facts)
 
+    def last_stable(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        return dict.fromkeys(partitions, 0)
+
     def knock(self, place: Partition) -> None:
         self.topics([place[0]])
 

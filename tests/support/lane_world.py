@@ -22,9 +22,11 @@ class _Consumer(FakeConsumer):
     def __init__(self, world: LaneWorld) -> None:
         super().__init__(world.source)
         self._world = world
+        self._isStuck = world.stuckConsumers > 0
+        world.stuckConsumers -= self._isStuck
 
     def poll(self, limit: int, timeoutSeconds: float) -> Batch:
-        batch = super().poll(limit, timeoutSeconds)
+        batch = Batch([], {}) if self._isStuck else super().poll(limit, timeoutSeconds)
         world = self._world
         world.clock.now += world.pollSeconds
         world.polls += 1
@@ -59,6 +61,8 @@ class LaneWorld:
         self.polls = 0
         self.processes = 0
         """How many lanes have been made; the n-th is that of process-n."""
+        self.stuckConsumers = 0
+        """So many of the next consumers never get anything, and say nothing about it."""
         self.stuckCommits = False
         """Commits wait, with a heartbeat each two seconds, and never succeed."""
         self.onPoll: Callable[[int], None] = lambda polls: None

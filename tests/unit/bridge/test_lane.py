@@ -497,6 +497,43 @@ def test_an_invalid_record_stops_the_lane_after_the_good_ones_before_it(world: L
     assert len(world.target.values(P0)) == 4
 
 
+# ---- a source that goes silent
+
+
+def test_a_consumer_that_has_stalled_is_replaced(world: LaneWorld) -> None:
+    """It shows no error and an end that was true once; what another client was told is what counts."""
+    fill(world)
+    world.stuckConsumers, world.pollSeconds = 1, 1.0
+    lane = world.make()
+    reasons: list[str] = []
+    world.onPoll = lambda polls: lane.tell_ends({P0: len(world.source.logs[P0])})
+    world.onWait = lambda: reasons.append(lane.status().reason)
+    world.source.onDry = lane.stop
+    world.start(lane)
+    assert reasons == ["SourceStalled"]
+    assert 30 <= world.polls < 45
+    expect_exact_copy(world)
+
+
+def test_what_was_told_long_ago_stalls_nobody(world: LaneWorld) -> None:
+    fill(world)
+    world.stuckConsumers, world.pollSeconds = 1, 1.0
+    lane = world.make()
+    lane.tell_ends({P0: len(world.source.logs[P0])})
+    world.onPoll = lambda polls: lane.stop() if polls == 100 else None
+    world.start(lane)
+    assert world.retryPauses == []
+
+
+def test_the_lag_is_what_the_brokers_say(world: LaneWorld) -> None:
+    fill(world)
+    lane = world.make()
+    lane.tell_ends({P0: 1_000})
+    world.source.onDry = lane.stop
+    world.start(lane)
+    assert [(one.endOffset, one.lag) for one in lane.partition_status()] == [(1_000, 993)]
+
+
 # ---- stopping
 
 
