@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from bridge_operator.cli import main as cli
-from support.project_files import commands, read
+from support.project_files import PROJECT_ROOT, commands, read
 
 
 def commands_of_bridgectl() -> list[str]:
@@ -21,7 +21,15 @@ def suites_of_tests() -> list[str]:
     return re.findall(r"^#   ([a-z][a-z0-9-]*)  ", read("tests/run"), re.MULTILINE)
 
 
+def reasons_of_bridges() -> list[str]:
+    """The words that the bridge's own errors are told by."""
+    raised = re.compile(r'\b[A-Z]\w+(?:Error|Record)\(\s*"([A-Z][A-Za-z]+)",')
+    sources = (PROJECT_ROOT / "bridge").rglob("*.py")
+    return sorted({reason for source in sources for reason in raised.findall(source.read_text())} | {"InvalidRecord"})
+
+
 def test_there_is_something_to_document() -> None:
+    assert {"LanesMismatch", "SourceStalled", "SchemaInvalid"} <= set(reasons_of_bridges())
     assert "status" in commands_of_bridgectl()
     assert suites_of_tests() == ["unit", "integration", "e2e", "chaos-selection", "chaos", "all"]
 
@@ -29,6 +37,11 @@ def test_there_is_something_to_document() -> None:
 @pytest.mark.parametrize("command", commands_of_bridgectl())
 def test_commands_of_bridgectl(command: str) -> None:
     assert re.search(rf"bridgectl {command}\b", read("README.md")), f"README.md does not show: bridgectl {command}"
+
+
+@pytest.mark.parametrize("reason", reasons_of_bridges())
+def test_reasons_of_lanes(reason: str) -> None:
+    assert f"`{reason}`" in read("README.md"), f"README.md does not say what {reason} means"
 
 
 @pytest.mark.parametrize("script", commands(), ids=str)
