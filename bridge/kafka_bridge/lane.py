@@ -302,10 +302,12 @@ class Lane:
         self._the_producer().serve()
         toldAt, told = self._told
         told = told if now - toldAt < TOLD_SECONDS else {}
-        ends = {
-            place: max(self._the_copier().end_offset(place) or -1, told.get(place, -1)) for place in self._ledger.stored
-        }
-        self._ledger.see_ends({place: end for place, end in ends.items() if end >= 0})
+        ends = {place: end for place, end in told.items() if place in self._ledger.stored}
+        for place in self._ledger.stored:
+            seen = self._the_copier().end_offset(place)
+            if seen is not None:
+                ends[place] = max(seen, ends.get(place, seen))
+        self._ledger.see_ends(ends)
         stalled = self._stalls.stalled(self._ledger.reached(), told, now)
         if stalled:
             topic, partition = stalled[0]

@@ -534,6 +534,12 @@ def test_the_lag_is_what_the_brokers_say(world: LaneWorld) -> None:
     assert [(one.endOffset, one.lag) for one in lane.partition_status()] == [(1_000, 993)]
 
 
+def test_an_empty_partition_has_no_lag(world: LaneWorld) -> None:
+    world.source.logs[P0], world.source.topicIds["orders"] = [], "id-of-orders"
+    lane = world.run()
+    assert [(one.endOffset, one.lag) for one in lane.partition_status()] == [(0, 0)]
+
+
 # ---- stopping
 
 
