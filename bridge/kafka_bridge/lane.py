@@ -30,6 +30,7 @@ from kafka_bridge.errors import (
 from kafka_bridge.kafka import Partition, Progress
 from kafka_bridge.lane_parts import LaneParts, LaneProducer
 from kafka_bridge.ledger import Ledger
+from kafka_bridge.lost_markers import abort_what_hangs, expect_markers
 from kafka_bridge.offset_map import encode_runs
 from kafka_bridge.positions import (
     LaneMemory,
@@ -184,7 +185,7 @@ class Lane:
         """Go on from what is stored; whatever is new is stored, and so agreed on, before its first record."""
         parts = self._parts
         topicIds = parts.partitions()
-        self._end_what_hangs()
+        abort_what_hangs(parts, self._the_producer(), self._beat)
         memory = parts.readMemory(self._beat)
         self._require_ownership(memory)
         self._settledEnd = memory.end
@@ -205,39 +206,6 @@ class Lane:
         for (topic, partition), offset in sorted(offsets.items()):
             self._log.info("{}-{} begins at offset {}", topic, partition, offset)
         self._log.info("copying {} partitions", len(topicIds))
-
-    def _end_what_hangs(self) -> None:
-        """Abort what a former transaction of this lane has left without markers; see `hanging`.
-
-        A broker that loses one marker of a transaction loses all that it should have written then. Where it is the
-        only one, nothing of the transaction can be seen, its positions included: to abort it is true, whatever had
-        been decided. With more brokers some of it may be in force: TerminalError HangingTransaction.
-        """
-        hanging = self._parts.findHanging(self._beat)
-        if not hanging.partitions:
-            return
-        places = sorted(hanging.partitions)
-        where = ", ".join(f"{topic}-{partition}" for topic, partition in places)
-        if hanging.brokers > 1:
-            raise TerminalError(
-                "HangingTransaction",
-                f"the target has not finished a transaction in {where}: end it there with kafka-transactions.sh",
-            )
-        self._log.warning("aborting a transaction that has lost its markers in {}", where)
-        producer = self._the_producer()
-        producer.begin()
-        for topic, partition in places:
-            # Never to be seen; a compacted topic wants a key.
-            producer.send(topic, partition, b"aborted", None)
-        producer.flush()
-        producer.abort()
-        self._expect_markers()
-
-    def _expect_markers(self) -> None:
-        """TransientError where something still hangs that should not."""
-        hanging = self._parts.findHanging(self._beat).partitions
-        if hanging:
-            raise TransientError("HangingTransaction", f"the target lost the markers of a transaction in {hanging}")
 
     def _require_ownership(self, memory: LaneMemory) -> None:
         """TakenOverError where another process has become the owner after this one; TerminalError PositionsLost."""
@@ -349,7 +317,7 @@ class Lane:
             self._store(encode_key(self._parts.sourceClusterId, topic, number), encode_value(position))
         self._the_producer().commit()
         if self._parts.clock() - done.since > LONG_SECONDS:
-            self._expect_markers()
+            expect_markers(self._parts, self._beat)
         # Before the positions: whoever sees that an offset is copied must find where.
         for partition, carried in runs.items():
             self._parts.noteRuns(partition, carried)
