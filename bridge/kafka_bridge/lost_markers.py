@@ -8,8 +8,6 @@ from kafka_bridge.errors import TerminalError, TransientError
 from kafka_bridge.kafka import Heartbeat
 from kafka_bridge.lane_parts import LaneParts, LaneProducer
 
-REASON = "HangingTransaction"
-
 
 def abort_what_hangs(parts: LaneParts, producer: LaneProducer, heartbeat: Heartbeat) -> None:
     """Abort what a former transaction of this lane has left without markers; none may be under way.
@@ -25,7 +23,8 @@ def abort_what_hangs(parts: LaneParts, producer: LaneProducer, heartbeat: Heartb
     where = ", ".join(f"{topic}-{partition}" for topic, partition in places)
     if hanging.brokers > 1:
         raise TerminalError(
-            REASON, f"the target has not finished a transaction in {where}: end it there with kafka-transactions.sh"
+            "HangingTransaction",
+            f"the target has not finished a transaction in {where}: end it there with kafka-transactions.sh",
         )
     logger.bind(lane=parts.identity.lane).warning("aborting a transaction that has lost its markers in {}", where)
     producer.begin()
@@ -42,4 +41,4 @@ def expect_markers(parts: LaneParts, heartbeat: Heartbeat) -> None:
     hanging = parts.findHanging(heartbeat).partitions
     if hanging:
         where = ", ".join(f"{topic}-{partition}" for topic, partition in sorted(hanging))
-        raise TransientError(REASON, f"the target has lost the markers of a transaction in {where}")
+        raise TransientError("HangingTransaction", f"the target has lost the markers of a transaction in {where}")

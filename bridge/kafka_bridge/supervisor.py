@@ -390,11 +390,8 @@ class Supervisor:
         if now - self._endsToldAt < ENDS_SECONDS:
             return
         self._endsToldAt = now
-        running = self._running()
-        copied = {place for lane, _ in running for place in lane.copied()}
-        places = [(topic, number) for topic, number in copied if topic in topology]
-        ends = self._sourceAdmin.last_stable(places)
-        for lane, _ in running:
+        ends = self._sourceAdmin.last_stable([place for place in self._copied() if place[0] in topology])
+        for lane, _ in self._running():
             lane.tell_ends(ends)
 
     def _ask_target(self) -> tuple[str, None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core.core_schema import CoreSchema, NullableSchema
+from pydantic_core.core_schema import NullableSchema
 
 from bridge_operator.manifest_documents import MODELS
 from bridge_operator.model import API_VERSION
@@ -26,9 +26,6 @@ class _ForEditors(GenerateJsonSchema):
         made = super().default_schema(schema)
         return {name: value for name, value in made.items() if name != "default" or value is not None}
 
-    def generate(self, schema: CoreSchema, mode: Any = "validation") -> JsonSchemaValue:
-        return {name: value for name, value in super().generate(schema, mode).items() if name != "title"}
-
 
 def manifest_schema() -> dict[str, Any]:
     """One schema for a document of any kind: its `kind` decides what the rest has to be."""
@@ -38,7 +35,8 @@ def manifest_schema() -> dict[str, Any]:
         schema = model.model_json_schema(schema_generator=_ForEditors)
         shared |= schema.pop("$defs", {})
         kinds[kind] = schema
-    for definition in shared.values():
+    definitions = kinds | shared
+    for definition in definitions.values():
         definition.pop("title", None)
     return {
         "$schema": DIALECT,
@@ -53,5 +51,5 @@ def manifest_schema() -> dict[str, Any]:
             }
             for kind in kinds
         ],
-        "$defs": kinds | shared,
+        "$defs": definitions,
     }

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bridge_operator.cli.output import OutputForm, table, write_json, write_line, write_yaml
+from bridge_operator.cli.output import OutputForm, table, write_data, write_line
 from bridge_operator.cli.tools import Tools, tools_of
 from bridge_operator.cli.words import NONE, age_since, one_line
 from bridge_operator.report import Event
@@ -45,14 +45,18 @@ def events(
       bridgectl events --watch
       bridgectl events -o json | jq '.[].reason'
     """
-    tools = tools_of(context)
-    found = _chosen(tools, bridges or (), types)[-limit:]
+    tools, names = tools_of(context), bridges or ()
+    found = _chosen(tools, names, types)
     if watch:
-        _watch(tools, bridges or (), types, found, output)
-    if found or output is OutputForm.JSON or output is OutputForm.YAML:
-        _write(found, output, tools.clock())
-    else:
+        _watch(tools, names, types, found, limit, output)
+    newest = found[-limit:]
+    if output.isData:
+        write_data([event.model_dump(mode="json") for event in newest], output)
+    elif not newest:
         write_line("No events found.")
+    else:
+        for line in table(HEADER, [_row(event, tools.clock()) for event in newest]):
+            write_line(line)
 
 
 def _chosen(tools: Tools, bridges: Collection[str], types: EventType | None) -> list[Event]:
@@ -60,39 +64,28 @@ def _chosen(tools: Tools, bridges: Collection[str], types: EventType | None) -> 
     return [event for event in found if types is None or event.type == types]
 
 
-def _write(found: Collection[Event], output: OutputForm, now: datetime) -> None:
-    match output:
-        case OutputForm.JSON:
-            write_json([event.model_dump(mode="json") for event in found])
-        case OutputForm.YAML:
-            write_yaml([event.model_dump(mode="json") for event in found])
-        case _:
-            for line in table(HEADER, [_row(event, now) for event in found]):
-                write_line(line)
-
-
 def _row(event: Event, now: datetime) -> list[str]:
     return [age_since(event.time, now), event.type, event.reason, event.bridge or NONE, one_line(event.message)]
 
 
 def _watch(
-    tools: Tools, bridges: Collection[str], types: EventType | None, first: list[Event], output: OutputForm
+    tools: Tools,
+    bridges: Collection[str],
+    types: EventType | None,
+    found: list[Event],
+    limit: int,
+    output: OutputForm,
 ) -> None:
     """Never returns by itself: Ctrl-C ends it, or the reader of the pipe."""
-    shown = set(_chosen(tools, bridges, types)) - set(first)
-    fresh = first
+    shown, fresh = set(found), found[-limit:]
     while True:
         for event in fresh:
-            match output:
-                case OutputForm.JSON:
-                    write_json(event.model_dump(mode="json"), indent=None)
-                case OutputForm.YAML:
-                    write_line("---")
-                    write_yaml(event.model_dump(mode="json"))
-                case _:
-                    # Its time, not its age: lines that stand here already do not grow old.
-                    moment = event.time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-                    write_line("   ".join((moment, *_row(event, tools.clock())[1:])))
+            if output.isData:
+                write_data(event.model_dump(mode="json"), output, streamed=True)
+            else:
+                # Its time, not its age: lines that stand here already do not grow old.
+                moment = event.time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+                write_line("   ".join((moment, *_row(event, tools.clock())[1:])))
         shown |= set(fresh)
         tools.pause(WATCH_SECONDS)
         fresh = [event for event in _chosen(tools, bridges, types) if event not in shown]

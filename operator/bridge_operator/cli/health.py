@@ -10,7 +10,7 @@ from rich.text import Text
 from bridge_operator.cli.output import EXIT_NO, EXIT_UNKNOWN, say_not_found, warn, write_line
 from bridge_operator.cli.picture import Picture, take_picture
 from bridge_operator.cli.tools import tools_of
-from bridge_operator.cli.words import state_message, state_word
+from bridge_operator.cli.words import state_sentence
 from bridge_operator.report import BridgeReport
 
 HEALTHY = 0
@@ -75,6 +75,4 @@ def _rests_as_asked(bridge: BridgeReport, reason: str) -> bool:
 def _why(bridge: BridgeReport, picture: Picture) -> str:
     if picture.seenBy == "Operator" and not picture.engineReachable:
         return "the engine does not answer"
-    message = state_message(bridge)
-    word = state_word(bridge)
-    return f"{word}: {message}" if message else word
+    return state_sentence(bridge)

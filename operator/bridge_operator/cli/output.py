@@ -32,6 +32,10 @@ class OutputForm(StrEnum):
     JSON = "json"
     YAML = "yaml"
 
+    @property
+    def isData(self) -> bool:
+        return self in (OutputForm.JSON, OutputForm.YAML)
+
 
 class DataForm(StrEnum):
     """The forms of `-o` where there is text or data."""
@@ -99,6 +103,16 @@ def state_text(word: str) -> Text:
         "Unknown": "yellow",
     }
     return Text(word, style=styles.get(word, "yellow" if word.startswith("Ready,") else "red"))
+
+
+def write_data(data: Any, form: OutputForm, streamed: bool = False) -> None:
+    """JSON or YAML; where more of it follows, a line or a document each."""
+    if form is OutputForm.JSON:
+        write_json(data, indent=None if streamed else 2)
+        return
+    if streamed:
+        write_line("---")
+    write_yaml(data)
 
 
 def write_json(data: Any, indent: int | None = 2) -> None:

@@ -21,9 +21,8 @@ from bridge_operator.cli.output import (
     table,
     warn,
     warning_text,
-    write_json,
+    write_data,
     write_line,
-    write_yaml,
 )
 from bridge_operator.cli.picture import Picture, take_picture
 from bridge_operator.cli.tools import Tools, tools_of
@@ -96,21 +95,16 @@ def _row(bridge: BridgeReport, now: datetime, operatorSays: bool, wide: bool) ->
 
 
 def _write(picture: Picture, output: OutputForm, now: datetime, streamed: bool = False) -> None:
-    match output:
-        case OutputForm.JSON:
-            write_json(picture.model_dump(mode="json"), indent=None if streamed else 2)
-        case OutputForm.YAML:
-            if streamed:
-                write_line("---")
-            write_yaml(picture.model_dump(mode="json"))
-        case _:
-            for line in status_table(picture, now, output is OutputForm.WIDE):
-                write_line(line)
+    if output.isData:
+        write_data(picture.model_dump(mode="json"), output, streamed)
+        return
+    for line in status_table(picture, now, output is OutputForm.WIDE):
+        write_line(line)
 
 
 def _watch(tools: Tools, names: list[str], output: OutputForm) -> None:
     """Never returns by itself: Ctrl-C ends it, or the reader of the pipe."""
-    if console().is_terminal and output in (OutputForm.TABLE, OutputForm.WIDE):
+    if console().is_terminal and not output.isData:
         with Live(console=console(), auto_refresh=False) as live:
             _each_look(
                 tools, lambda picture: live.update(_screen(picture.only(names), output, tools.clock()), refresh=True)

@@ -12,7 +12,7 @@ import typer
 from bridge_operator.cli.output import EXIT_NO, EXIT_UNKNOWN, fail, warn, write_line
 from bridge_operator.cli.picture import Picture, take_picture
 from bridge_operator.cli.tools import tools_of
-from bridge_operator.cli.words import state_message, state_word
+from bridge_operator.cli.words import state_sentence
 from bridge_operator.report import BridgeReport
 
 LOOK_SECONDS = 1.0
@@ -93,16 +93,10 @@ def wait(
             return
         if tools.clock() >= deadline:
             warn(picture.warnings if picture.seenBy != "Operator" else ())
-            reasons = "; ".join(f"kafkabridge/{name} ({_state(known.get(name))})" for name in left)
+            states = {name: state_sentence(known[name]) if name in known else "not found" for name in left}
+            reasons = "; ".join(f"kafkabridge/{name} ({state})" for name, state in states.items())
             fail(
                 f"timed out waiting for the condition on {reasons}",
                 EXIT_NO if picture.seenBy == "Operator" else EXIT_UNKNOWN,
             )
         tools.pause(min(LOOK_SECONDS, max(0.05, (deadline - tools.clock()).total_seconds())))
-
-
-def _state(bridge: BridgeReport | None) -> str:
-    if bridge is None:
-        return "not found"
-    message = state_message(bridge)
-    return f"{state_word(bridge)}: {message}" if message else state_word(bridge)

@@ -74,6 +74,12 @@ def state_message(bridge: BridgeReport) -> str:
     return one_line("; ".join(dict.fromkeys(message for message in messages if message)))
 
 
+def state_sentence(bridge: BridgeReport) -> str:
+    """The word, and the sentence behind it where there is one."""
+    word, message = state_word(bridge), state_message(bridge)
+    return f"{word}: {message}" if message else word
+
+
 def oldest_start(bridge: BridgeReport) -> datetime | None:
     starts = [replica.startedAt for replica in bridge.replicaReports if replica.startedAt is not None]
     return min(starts, default=None)

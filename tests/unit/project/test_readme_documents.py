@@ -25,10 +25,7 @@ def reasons_of_bridges() -> list[str]:
     """The words that the bridge's own errors are told by."""
     raised = re.compile(r'\b[A-Z]\w+(?:Error|Record)\(\s*"([A-Z][A-Za-z]+)",')
     sources = (PROJECT_ROOT / "bridge").rglob("*.py")
-    return sorted(
-        {reason for source in sources for reason in raised.findall(source.read_text())}
-        | {"HangingTransaction", "InvalidRecord"}
-    )
+    return sorted({reason for source in sources for reason in raised.findall(source.read_text())} | {"InvalidRecord"})
 
 
 def test_there_is_something_to_document() -> None:
