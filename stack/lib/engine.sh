@@ -6,6 +6,7 @@
 # what is missing and stops.
 
 minimumApiVersion=1.44   # several networks in one create call
+engineLog=/var/log/dockerd.log   # where this script starts the engine itself
 
 engine_answers()  { docker version --format '{{.Server.APIVersion}}' >/dev/null 2>&1; }
 compose_answers() { docker compose version >/dev/null 2>&1; }
@@ -92,12 +93,15 @@ start_engine() {
     systemctl start docker
   else
     # A pid file that outlived its engine stops a new one.
-    pgrep -x dockerd >/dev/null || rm -f /var/run/docker.pid /run/docker/containerd/containerd.pid
-    pgrep -x dockerd >/dev/null || setsid nohup dockerd >/var/log/dockerd.log 2>&1 </dev/null &
+    if ! pgrep -x dockerd >/dev/null; then
+      rm -f /var/run/docker.pid /run/docker/containerd/containerd.pid
+      # A command by itself: as part of an && or || list a shell would stay behind it and keep a pipe of ours open.
+      setsid nohup dockerd >"$engineLog" 2>&1 </dev/null &
+    fi
   fi
   local deadline=$((SECONDS + 90))
   until engine_answers; do
-    [ "$SECONDS" -lt "$deadline" ] || { tail -n 15 /var/log/dockerd.log >&2 2>/dev/null; fail "the Docker engine did not answer within 90 s (its log is above)"; }
+    [ "$SECONDS" -lt "$deadline" ] || { tail -n 15 "$engineLog" >&2 2>/dev/null; fail "the Docker engine did not answer within 90 s (its log is above)"; }
     sleep 0.5
   done
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,23 @@ def test_an_unknown_option_is_refused_in_a_sentence(script: Path) -> None:
 @pytest.mark.parametrize("script", commands(), ids=str)
 def test_scripts_stop_at_the_first_error(script: Path) -> None:
     assert "\nset -euo pipefail\n" in read(script)
+
+
+@pytest.mark.skipif(Path("/run/systemd/system").is_dir(), reason="systemd starts the engine on this machine")
+def test_the_engine_that_a_script_starts_does_not_keep_its_output_open(tmp_path: Path) -> None:
+    """`stack/up | tee log` on a machine whose engine is down would never come to its end."""
+    stubs = tmp_path / "stubs"
+    stubs.mkdir()
+    # A machine on which no engine runs; removing its pid file is not for a test.
+    for name, code in {"dockerd": "sleep 8", "docker": "exit 0", "pgrep": "exit 1", "rm": "exit 0"}.items():
+        (stubs / name).write_text(f"#!/bin/sh\n{code}\n")
+        (stubs / name).chmod(0o755)
+    script = f"""
+        source {PROJECT_ROOT}/stack/lib/common.sh; source {PROJECT_ROOT}/stack/lib/engine.sh
+        engineLog={tmp_path}/engine.log; PATH={stubs}:$PATH; id() {{ echo 0; }}
+        start_engine"""
+    begin = time.monotonic()
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, timeout=20)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "engine.log").exists(), "the engine was not started"
+    assert time.monotonic() - begin < 6, "the reader of this script's output waits for the engine's end"
