@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from kafka_bridge import lane_factory as factory
 from kafka_bridge import supervisor as module
 from kafka_bridge.errors import TransientError
 from kafka_bridge.kafka import Heartbeat, Partition, TopicFacts
@@ -133,10 +134,11 @@ def replica_world(monkeypatch: pytest.MonkeyPatch) -> World:
         return world.memories.get(place[1], LaneMemory())
 
     monkeypatch.setattr(module, "ClusterAdmin", make_admin)
-    monkeypatch.setattr(module, "AssignedConsumer", lambda settings: SimpleNamespace(close=lambda: None))
-    monkeypatch.setattr(module, "read_memory", read_memory)
+    for one in (module, factory):
+        monkeypatch.setattr(one, "AssignedConsumer", lambda settings: SimpleNamespace(close=lambda: None))
+    monkeypatch.setattr(factory, "read_memory", read_memory)
     monkeypatch.setattr(module, "read_runs", lambda *asked: ())
-    monkeypatch.setattr(module, "find_hanging", lambda brokers, *asked: world.askedForHanging.append(asked))
+    monkeypatch.setattr(factory, "find_hanging", lambda brokers, *asked: world.askedForHanging.append(asked))
     monkeypatch.setattr(module, "time", world.clock)
     monkeypatch.setattr(module, "threading", SimpleNamespace(Thread=Thread, Event=threading.Event))
     return world
@@ -199,7 +201,7 @@ def test_the_transactional_id_names_instance_bridge_source_and_lane(
     def make_producer(settings: dict[str, Any], heartbeat: Heartbeat) -> None:
         made.append(settings)
 
-    monkeypatch.setattr(module, "TransactionalProducer", make_producer)
+    monkeypatch.setattr(factory, "TransactionalProducer", make_producer)
     replica = world.replica(lanes=2)
     world.turn(replica)
     for lane, _ in replica._running():
@@ -423,8 +425,8 @@ def test_a_pattern_is_followed_and_topics_that_appear_are_taken_up(world: World)
     assert world.target.facts["site.b"].partitions == 3
     places = {place for lane, _ in replica._running() for place in lane._parts.partitions()}
     assert places == {("plant.a", 0), ("plant.a", 1), ("plant.b", 0), ("plant.b", 1), ("plant.b", 2)}
-    assert replica._work is not None
-    assert replica._work.routes["plant.b"].targetName == "site.b"
+    assert replica._factory.work is not None
+    assert replica._factory.work.routes["plant.b"].targetName == "site.b"
 
 
 def test_a_pattern_that_finds_nothing_yet_is_ready(world: World) -> None:
@@ -464,7 +466,7 @@ def test_the_dead_letter_topic_is_made_where_it_is_asked_for(world: World) -> No
 
 def test_batches_fit_the_strictest_target_topic(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[dict[str, Any]] = []
-    monkeypatch.setattr(module, "TransactionalProducer", lambda settings, heartbeat: made.append(settings))
+    monkeypatch.setattr(factory, "TransactionalProducer", lambda settings, heartbeat: made.append(settings))
     world.target.facts["orders"] = TopicFacts("id", 6)
     world.target.configs["orders"] = {"max.message.bytes": "5000"}
     replica = world.replica()
@@ -493,7 +495,7 @@ def test_a_migration_of_lanes_comes_before_the_first_lane(world: World, monkeypa
         def __getattr__(self, name: str) -> Callable[..., None]:
             return lambda *rest: None
 
-    monkeypatch.setattr(module, "TransactionalProducer", Producer)
+    monkeypatch.setattr(factory, "TransactionalProducer", Producer)
     second = world.replica(lanes=8, migrateLanesFrom=6, ordinal=1, replicas=2)
     world.turn(second)
     assert {(state, reason) for _, state, reason in states(second)} == {("Waiting", "LanesMigrating")}
