@@ -136,6 +136,8 @@ def _progressing(picture: Picture) -> Verdict:
         return Verdict("True", "Removing")
     if isinstance(wish, Held):
         return Verdict("False", wish.reason, wish.message)
+    if wish.paused:
+        return Verdict("Unknown", "ReconciliationPaused", "the manifest says paused: true; nothing is done or healed")
     if wish.faults:
         return Verdict("False", wish.faults[0].reason, _sentences(wish.faults))
     if rollout_failed(wish, picture.plan.memory):

@@ -19,13 +19,13 @@ from bridge_operator import actions as act
 from bridge_operator.accepted import problems_of
 from bridge_operator.backoff import BackoffRule
 from bridge_operator.conditions import Picture, conditions, unknown_conditions
-from bridge_operator.desired import EngineFacts, Fault
+from bridge_operator.desired import Desired, EngineFacts, Fault
 from bridge_operator.engine import Engine, EngineError, EngineNotFound, EngineTransient, NameConflict
 from bridge_operator.executor import execute
 from bridge_operator.health_poller import Sightings
 from bridge_operator.manifest_store import ManifestStore
 from bridge_operator.observed import Observed
-from bridge_operator.plan import Absent, Memory, plan
+from bridge_operator.plan import Absent, Memory, Wish, plan
 from bridge_operator.report import BridgeReport, Condition, Event
 from bridge_operator.report_builder import bridge_report
 from bridge_operator.wish import Surroundings, wish_for
@@ -176,7 +176,7 @@ class Controller:
             suspended=bool(last and last.bridge.spec.suspend),
             problems=problems_of(name, catalog, accepted),
             fault=fault,
-            generation=generation,
+            generation=_observed_generation(wish, generation, bridge.picture, observed),
         )
         bridge.conditions = conditions(bridge.picture, bridge.conditions)
         if fault is not None:
@@ -223,3 +223,12 @@ class Controller:
     def _tell_event(self, name: str, severity: act.Severity, reason: str, message: str) -> None:
         now = datetime.fromtimestamp(self._clock(), UTC)
         self._tell(Event(time=now, bridge=name, type=severity, reason=reason, message=message))
+
+
+def _observed_generation(wish: Wish, generation: int, before: Picture | None, observed: Observed) -> int:
+    """Of what was last acted upon: while a bridge is paused, that is not what its manifest says now."""
+    if not (isinstance(wish, Desired) and wish.paused):
+        return generation
+    if before is not None:
+        return before.generation
+    return max((container.generation for container in observed.containers), default=0)

@@ -78,6 +78,7 @@ class ContainerSpec:
     memoryBytes: int
     nanoCpus: int
     pids: int
+    restartedAt: str = ""
     healthCommand: tuple[str, ...] = HEALTH_COMMAND
     specHash: str = ""
 
@@ -89,12 +90,16 @@ class ContainerSpec:
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """What a bridge should be. With `faults` the containers are unknown, and what runs is left alone."""
+    """What a bridge should be. With `faults` the containers are unknown, and what runs is left alone.
+
+    While it is `paused`, nothing is done about it at all.
+    """
 
     specs: tuple[ContainerSpec, ...]
     replicas: int
     progressDeadlineSeconds: float
     faults: tuple[Fault, ...] = ()
+    paused: bool = False
 
 
 def memory_bytes(quantity: str) -> int:
@@ -130,7 +135,7 @@ def render(
     )
     networkNames = list(dict.fromkeys([source.spec.network, managementNetwork, target.spec.network]))
     faults = _faults(source, target, facts, image, networkNames, schemasVolume if schemaFiles else None)
-    desired = Desired((), replicas, spec.progressDeadlineSeconds, tuple(faults))
+    desired = Desired((), replicas, spec.progressDeadlineSeconds, tuple(faults), spec.paused)
     if faults or facts.imageId is None:
         return desired
     mounts = [
@@ -157,6 +162,7 @@ def render(
             memoryBytes=memory_bytes(spec.resources.memory),
             nanoCpus=nano_cpus(spec.resources.cpus),
             pids=spec.resources.pids,
+            restartedAt=spec.restartedAt or "",
         )
         containers.append(replace(container, specHash=spec_hash(container)))
     return replace(desired, specs=tuple(containers))
@@ -173,6 +179,7 @@ def spec_hash(spec: ContainerSpec) -> str:
         "schemaDigests": spec.schemaDigests,
         "limits": (spec.memoryBytes, spec.nanoCpus, spec.pids),
         "health": spec.healthCommand,
+        "restartedAt": spec.restartedAt,
     }
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 

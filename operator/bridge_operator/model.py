@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from kafka_bridge.config import ClientProperties
 from kafka_bridge.mistakes import Mistake, refuse
 from kafka_bridge.topic_config import (
+    POINT_IN_TIME,
     ConsumerGroups,
     Rewind,
     StartPosition,
     TopicConfig,
     TopicCreation,
     TopicName,
+    point_in_time,
     repeated_rewinds,
     repeated_topics,
 )
@@ -59,6 +61,12 @@ BootstrapServers = Annotated[
         description="host:port, or several of them with commas between and no spaces",
     ),
 ]
+
+
+def _is_point_in_time(text: str) -> str:
+    if point_in_time(text) is None:
+        refuse([Mistake((), text, POINT_IN_TIME)])
+    return text
 
 
 class ManifestModel(BaseModel):
@@ -111,7 +119,8 @@ class KafkaBridgeSpec(ManifestModel):
     """`lanes` is the number of parts that copying is divided into over all replicas.
 
     It is changed by naming the former number in `migrateLanesFrom`. `startFrom` holds for the first start of all,
-    `rewind` for what comes later.
+    `rewind` for what comes later. `suspend` stops the replicas; `paused` leaves them as they are, whatever happens.
+    Another `restartedAt` rolls them.
     """
 
     source: ClusterReference
@@ -131,6 +140,8 @@ class KafkaBridgeSpec(ManifestModel):
     resources: ResourcesSpec = ResourcesSpec()
     progressDeadlineSeconds: Annotated[int, Field(ge=5, le=86_400, strict=True)] = 600
     suspend: bool = False
+    paused: bool = False
+    restartedAt: Annotated[str, Field(description=POINT_IN_TIME), AfterValidator(_is_point_in_time)] | None = None
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:

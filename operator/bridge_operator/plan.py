@@ -48,14 +48,15 @@ Wish = Desired | Absent | Held
 class Memory:
     """What one pass leaves to the next. It may be lost: then back-off, grace and deadline start anew.
 
-    `attempts` is by ordinal. `failedHashes` are specs that did not become ready in time. `outageSeenAt` moves a
-    rollout's deadline: an outage is not the new spec's fault. Times are in seconds since the epoch.
+    `attempts` is by ordinal. `failedHashes` are specs that did not become ready in time. `heldUpAt` moves a
+    rollout's deadline: an outage is not the new spec's fault, nor is a pause. Times are in seconds since the epoch.
     """
 
     attempts: Mapping[int, Attempts] = field(default_factory=dict)
     failedHashes: frozenset[str] = frozenset()
     absentSince: float | None = None
-    outageSeenAt: float = 0.0
+    heldUpAt: float = 0.0
+    isPaused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,14 @@ def plan(wish: Wish, observed: Observed, memory: Memory, rule: BackoffRule) -> P
     """The next steps for one bridge. With nothing left to do, `actions` is empty."""
     if isinstance(wish, Absent):
         return _plan_removal(wish, observed, memory, Steps(observed.now, memory.attempts, rule))
-    steps = Steps(observed.now, memory.attempts, rule)
     memory = replace(memory, absentSince=None)
+    if isinstance(wish, Desired) and wish.paused:
+        return Plan((), None, replace(memory, isPaused=True))
+    if memory.isPaused:
+        memory = replace(memory, isPaused=False, heldUpAt=observed.now)
+    steps = Steps(observed.now, memory.attempts, rule)
     if any(observed.sees_outage(container) for container in observed.containers):
-        memory = replace(memory, outageSeenAt=observed.now)
+        memory = replace(memory, heldUpAt=observed.now)
     if isinstance(wish, Held) or wish.faults:
         _keep_all(observed.containers, steps)
     else:
@@ -228,7 +233,7 @@ class _Convergence:
             self._steps.remove(retired, "Replaced", f"{current.name} is ready")
             return True
         deadlineSeconds = self._desired.progressDeadlineSeconds
-        deadline = max(current.createdAt, self._memory.outageSeenAt) + deadlineSeconds
+        deadline = max(current.createdAt, self._memory.heldUpAt) + deadlineSeconds
         if self._observed.now >= deadline:
             self._memory = replace(self._memory, failedHashes=self._memory.failedHashes | {spec.specHash})
             why = f"it did not become ready within {deadlineSeconds:.0f} s; its predecessor comes back"

@@ -70,6 +70,7 @@ class BridgeReport(ReportModel):
     readyReplicas: int
     updatedReplicas: int
     suspended: bool = False
+    paused: bool = False
     lag: int | None = None
     recordsCopied: int | None = None
     conditions: tuple[Condition, ...] = ()

@@ -34,6 +34,7 @@ def bridge_report(
         readyReplicas=tally.ready,
         updatedReplicas=tally.updated,
         suspended=picture.suspended,
+        paused=accepted.bridge.spec.paused if accepted else False,
         lag=sum(lags) if lags else None,
         recordsCopied=sum(one.counters.records for one in heard) if heard else None,
         conditions=tuple(conditions),

@@ -74,6 +74,7 @@ def _bridge(
         readyReplicas=sum(replica.ready for replica in replicas),
         updatedReplicas=sum(replica.updated for replica in replicas),
         suspended=last.suspended if last is not None else False,
+        paused=last.paused if last is not None else False,
         conditions=(ready,),
         replicaReports=tuple(replicas),
     )

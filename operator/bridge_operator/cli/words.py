@@ -57,12 +57,14 @@ def one_line(text: str) -> str:
 
 
 def state_word(bridge: BridgeReport) -> str:
-    """Ready, Progressing, Unknown, or the reason why it is not ready; a wrong edit is added to it."""
-    word = _telling_word(_telling_condition(bridge))
+    """Ready, Progressing, Unknown, or the reason why it is not ready; a pause and a wrong edit are added to it."""
+    words = [_telling_word(_telling_condition(bridge))]
+    if bridge.paused:
+        words.append("Paused")
     manifest = bridge.condition("ManifestValid")
-    if manifest is not None and manifest.status == "False" and manifest.reason != word:
-        return f"{word},{manifest.reason}"
-    return word
+    if manifest is not None and manifest.status == "False" and manifest.reason not in words:
+        words.append(manifest.reason)
+    return ",".join(words)
 
 
 def state_message(bridge: BridgeReport) -> str:
@@ -98,7 +100,7 @@ def _telling_condition(bridge: BridgeReport) -> Condition | None:
     degraded, progressing = bridge.condition("Degraded"), bridge.condition("Progressing")
     if degraded is not None and degraded.status == "True":
         return degraded
-    if progressing is not None and progressing.reason != SETTLED_REASON:
+    if progressing is not None and progressing.status != "Unknown" and progressing.reason != SETTLED_REASON:
         return progressing
     return ready
 

@@ -48,6 +48,7 @@ Source:             plant-floor
 Target:             headquarters
 Generation:         3 (observed 2)
 Suspended:          no
+Paused:             no
 Replicas:           2 desired | 1 updated | 1 ready
 Lag:                0
 Records copied:     1234

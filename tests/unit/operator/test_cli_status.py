@@ -72,6 +72,17 @@ def test_wide_adds_where_from_where_to_and_why_and_cuts_nothing(desk: Desk) -> N
         ({"conditions": (condition("Ready", "Unknown", "EngineUnreachable"),)}, "Unknown"),
         ({"conditions": (condition("Ready", "False", "Suspended"),), "suspended": True}, "Suspended"),
         ({"conditions": (condition("Ready", "False", "ScaledToZero"),)}, "ScaledToZero"),
+        ({"paused": True}, "Ready,Paused"),
+        (
+            {
+                "conditions": (
+                    condition("Ready", "False", "RolloutNotComplete"),
+                    condition("Progressing", "Unknown", "ReconciliationPaused"),
+                ),
+                "paused": True,
+            },
+            "RolloutNotComplete,Paused",
+        ),
         (
             {"conditions": (*ready()[:2], condition("ManifestValid", "False", "InvalidManifest"))},
             "Ready,InvalidManifest",

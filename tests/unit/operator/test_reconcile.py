@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -464,3 +465,69 @@ def test_another_bridges_mistake_does_not_protect_a_deleted_one(one: Harness) ->
     one.catalog = Catalog(clusters=CLUSTERS, problems=(problem(name="payments"),))
     one.run(30)
     assert one.names() == []
+
+
+# ---- pause and restart
+
+
+def test_while_a_bridge_is_paused_nothing_is_done_about_it(one: Harness) -> None:
+    one.apply(bridge(paused=True, commitIntervalMs=500))
+    calls = len(one.engine.calls)
+    one.run(20)
+    one.engine.crash("test-orders-0")
+    one.run(20)
+    assert one.engine.calls[calls:] == []
+    assert one.condition("Progressing").status == "Unknown"
+    assert one.condition("Progressing").reason == "ReconciliationPaused"
+    assert one.condition("Ready").status == "False", "what is seen is still told"
+    report = one.report()
+    assert (report.generation, report.observedGeneration) == (2, 1)
+    one.start_operator()
+    one.run(20)
+    assert one.engine.calls[calls:] == [], "a new operator knows of the pause too"
+    assert (one.report().generation, one.report().observedGeneration) == (2, 1)
+    one.apply(bridge(commitIntervalMs=500))
+    one.run(60)
+    assert one.condition("Ready").status == "True"
+    report = one.report()
+    assert report.observedGeneration == report.generation == 3
+
+
+def test_a_pause_does_not_use_up_the_deadline_of_a_roll(one: Harness) -> None:
+    isSlow = [True]
+    one.engine.isBad = lambda config: config.commitIntervalMs == 500 and isSlow[0]
+    edited: dict[str, Any] = {"commitIntervalMs": 500, "progressDeadlineSeconds": 60}
+    one.apply(bridge(**edited))
+    one.run(20)
+    assert one.names() == ["test-orders-0", "test-orders-0-old"]
+    one.apply(bridge(**edited, paused=True))
+    one.run(300)
+    assert one.names() == ["test-orders-0", "test-orders-0-old"], "a pause leaves everything as it is"
+    one.apply(bridge(**edited))
+    one.run(10)
+    isSlow[0] = False
+    one.run(20)
+    assert "ProgressDeadlineExceeded" not in one.reasons()
+    assert one.names() == ["test-orders-0"]
+    assert one.condition("Ready").status == "True"
+
+
+def test_a_paused_bridge_whose_manifest_is_deleted_goes(one: Harness) -> None:
+    one.apply(bridge(paused=True))
+    one.run(5)
+    one.apply(bridge("other"))
+    one.run(60)
+    assert one.names() == []
+
+
+def test_another_restart_time_rolls_every_replica_one_at_a_time(three: Harness) -> None:
+    before = set(three.engine.byId)
+    away: list[int] = []
+    three.apply(bridge(replicas=3, restartedAt="2026-11-26T10:00:00Z"))
+    three.run(200, watch=lambda: away.append(3 - sum(one.state == "running" for one in three.engine.byId.values())))
+    assert not before & set(three.engine.byId)
+    assert max(away) == 1
+    assert three.condition("Ready").status == "True"
+    calls = len(three.engine.calls)
+    three.run(20)
+    assert three.engine.calls[calls:] == []
