@@ -25,6 +25,7 @@ from bridge_operator.engine import (
     EngineEvent,
     EngineNotFound,
     EngineTransient,
+    LogRequest,
     NameConflict,
 )
 
@@ -166,6 +167,28 @@ class DockerEngine:
 
     def disconnect(self, containerId: str, network: str) -> None:
         self._call(lambda api: api.disconnect_container_from_network(containerId, network, force=True))
+
+    def logs(self, containerId: str, wanted: LogRequest) -> Iterator[str]:
+        def call(api: docker.APIClient) -> Iterator[bytes]:
+            stream: Iterator[bytes] = api.logs(
+                containerId,
+                stream=True,
+                follow=wanted.follow,
+                timestamps=wanted.timestamps,
+                tail="all" if wanted.tail is None else wanted.tail,
+                since=wanted.since,
+            )
+            return stream
+
+        rest = b""
+        try:
+            for chunk in self._call(call):
+                *lines, rest = (rest + chunk).split(b"\n")
+                yield from (line.decode("utf-8", "replace") for line in lines)
+        except (DockerException, requests.RequestException, OSError) as error:
+            raise EngineTransient(f"the log ends early: {_innermost(error)}") from error
+        if rest:
+            yield rest.decode("utf-8", "replace")
 
     def events(self, since: float, until: float) -> Iterator[EngineEvent]:
         """Events of this instance from `since`; the stream ends by itself at `until`, so that none lives for ever."""

@@ -74,6 +74,16 @@ class EngineEvent:
     action: str
 
 
+@dataclass(frozen=True, slots=True)
+class LogRequest:
+    """How much of a log: `since` in seconds since the epoch, `tail` lines at the most; None: all there is."""
+
+    since: float | None = None
+    tail: int | None = None
+    follow: bool = False
+    timestamps: bool = False
+
+
 class Engine(Protocol):
     """Every call raises EngineError alone. Names of networks and volumes are those that manifests use."""
 
@@ -94,4 +104,7 @@ class Engine(Protocol):
     def unpause(self, containerId: str) -> None: ...
     def connect(self, containerId: str, networkId: str, aliases: tuple[str, ...]) -> None: ...
     def disconnect(self, containerId: str, network: str) -> None: ...
+    def logs(self, containerId: str, wanted: LogRequest) -> Iterator[str]:
+        """What a container has written, line by line; where it is to be followed, until it ends."""
+
     def events(self, since: float, until: float) -> Iterator[EngineEvent]: ...

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from support.flow import Flow
 from support.manifests import Manifests
+from support.outages import kill_process
 from support.stack import Stack, wait_until
 
 ORDERS = "bridges/orders.yaml"
@@ -127,3 +130,44 @@ def test_a_folder_that_empties_all_at_once_removes_nothing(stack: Stack, flow: F
 
     assert stack.running_containers() == before
     flow.goes_on()
+
+
+def test_a_pause_holds_and_a_restart_replaces(stack: Stack, flow: Flow, manifests: Manifests) -> None:
+    """By commands, which change the manifest files; a heal that does not come is given five times its usual time."""
+    name = f"{stack.instance}-orders-0"
+    before = stack.bridges()[name]["Id"]
+    assert stack.script("bridgectl", "pause", "orders").stdout == "kafkabridge/orders paused\n"
+    assert "  paused: true\n" in (manifests.folder / ORDERS).read_text(encoding="utf-8")
+    wait_until("the operator has seen it", lambda: report(stack)["paused"], 30)
+    kill_process(stack, name)
+    time.sleep(10)
+    assert stack.bridges()[name]["State"]["Status"] == "exited", "nothing is healed meanwhile"
+    assert "Paused" in stack.script("bridgectl", "status").stdout
+
+    assert stack.script("bridgectl", "resume", "orders").stdout == "kafkabridge/orders resumed\n"
+    wait_until("the bridge is back", lambda: has_replicas(stack, 1), 60)
+    assert stack.bridges()[name]["Id"] == before
+    assert "copying" in stack.script("bridgectl", "logs", "orders", "--since", "1m").stdout
+
+    assert stack.script("bridgectl", "restart", "orders").stdout == "kafkabridge/orders restarted\n"
+    wait_until("it is another container", lambda: stack.bridges().get(name, {}).get("Id") not in (before, None), 60)
+    wait_until("which is ready and alone", lambda: has_replicas(stack, 1), 120)
+    flow.goes_on()
+    flow.is_whole()
+
+
+def test_apply_and_delete_make_a_bridge_and_take_it_away(stack: Stack, manifests: Manifests, tmp_path: Path) -> None:
+    text = (manifests.folder / ORDERS).read_text(encoding="utf-8")
+    given = tmp_path / "more.yaml"
+    given.write_text(text.replace("name: orders", "name: more", 1).replace("  replicas: 1", "  replicas: 0"))
+    tmp_path.chmod(0o755)
+    assert "+++ b/bridges/more.yaml" in stack.script("bridgectl", "diff", "-f", str(given), wanted=1).stdout
+    try:
+        assert stack.script("bridgectl", "apply", "-f", str(given)).stdout == "kafkabridge/more created\n"
+        wait_until("it is known", lambda: len(stack.status()["bridges"]) == 2, 30)
+        assert "more" in stack.script("bridgectl", "get", "bridges").stdout
+        assert stack.script("bridgectl", "diff", "-f", str(given)).stdout == ""
+    finally:
+        assert stack.script("bridgectl", "delete", "more").stdout == "kafkabridge/more deleted\n"
+    stack.script("bridgectl", "wait", "more", "--for", "delete", "--timeout", "60s")
+    assert not (manifests.folder / "bridges/more.yaml").exists()

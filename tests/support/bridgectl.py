@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from bridge_operator.cli.main import app
 from bridge_operator.cli.tools import Tools
-from bridge_operator.engine import Container, Engine, EngineTransient
+from bridge_operator.engine import Container, Engine, EngineNotFound, EngineTransient, LogRequest
 from bridge_operator.report import (
     EVENTS_FILE,
     STATUS_FILE,
@@ -131,11 +131,16 @@ def container(ordinal: int = 0, bridge: str = "orders", **changes: Any) -> Conta
 
 @dataclass
 class Desk:
-    """One user's bridgectl. `containers` None: the engine does not answer. `turns` run between two looks of a watch."""
+    """One user's bridgectl. `containers` None: the engine does not answer. `turns` run between two looks of a watch.
+
+    `logs` is by container id.
+    """
 
     folder: Path
     containers: Sequence[Container] | None = None
     turns: list[Callable[[], None]] = field(default_factory=list)
+    logs: dict[str, Iterable[str]] = field(default_factory=dict)
+    logRequests: list[LogRequest] = field(default_factory=list)
     engineCalls: int = 0
 
     @property
@@ -170,7 +175,7 @@ class Desk:
 
     def _engine(self) -> Engine:
         self.engineCalls += 1
-        return cast(Engine, ListingEngine(self.containers))
+        return cast(Engine, ListingEngine(self.containers, self.logs, self.logRequests))
 
     def _pause(self, seconds: float) -> None:
         assert seconds > 0
@@ -181,11 +186,19 @@ class Desk:
 
 @dataclass
 class ListingEngine:
-    """Answers with its list, or not at all."""
+    """Answers with its list and its logs, by container id, or not at all."""
 
     listed: Sequence[Container] | None
+    written: Mapping[str, Iterable[str]]
+    requests: list[LogRequest]
 
     def containers(self, bridge: str | None = None) -> list[Container]:
         if self.listed is None:
             raise EngineTransient("the engine does not answer: no such file: /run/engine/docker.sock")
         return [one for one in self.listed if bridge in (None, one.bridge)]
+
+    def logs(self, containerId: str, wanted: LogRequest) -> Iterator[str]:
+        self.requests.append(wanted)
+        if containerId not in self.written:
+            raise EngineNotFound(f"no such container: {containerId}")
+        yield from self.written[containerId]

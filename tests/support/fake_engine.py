@@ -12,7 +12,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bridge_operator.desired import ContainerSpec
-from bridge_operator.engine import Container, Endpoint, EngineEvent, EngineNotFound, EngineTransient, NameConflict
+from bridge_operator.engine import (
+    Container,
+    Endpoint,
+    EngineEvent,
+    EngineNotFound,
+    EngineTransient,
+    LogRequest,
+    NameConflict,
+)
 from bridge_operator.observed import Sighting
 from kafka_bridge.config import BridgeConfig
 from kafka_bridge.lanes import lanes_of_replica
@@ -192,6 +200,10 @@ class FakeEngine:
     def disconnect(self, containerId: str, network: str) -> None:
         with self._change(f"disconnect {self._name(containerId)} {network}"):
             self._get(containerId).endpoints.pop(network, None)
+
+    def logs(self, containerId: str, wanted: LogRequest) -> Iterator[str]:
+        self._get(containerId)
+        yield from ()
 
     def events(self, since: float, until: float) -> Iterator[EngineEvent]:
         yield from ()

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 import typer
 from pydantic import ValidationError
 
+from bridge_operator.cli.apply import apply, diff
+from bridge_operator.cli.change import delete, pause, restart, resume, rewind
 from bridge_operator.cli.describe import describe
 from bridge_operator.cli.events import events
+from bridge_operator.cli.get import get
 from bridge_operator.cli.health import health
+from bridge_operator.cli.logs import logs
 from bridge_operator.cli.output import EXIT_UNKNOWN
 from bridge_operator.cli.schema import schema
 from bridge_operator.cli.status import status
@@ -32,13 +37,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(validate)
-app.command()(status)
-app.command()(health)
-app.command()(describe)
-app.command()(events)
-app.command()(wait)
-app.command()(schema)
+LOOKING: tuple[Callable[..., None], ...] = (status, health, get, describe, events, logs, wait)
+CHANGING: tuple[Callable[..., None], ...] = (validate, diff, apply, delete, pause, resume, restart, rewind, schema)
+for command in LOOKING + CHANGING:
+    app.command()(command)
 app.command("version")(show_version)
 
 

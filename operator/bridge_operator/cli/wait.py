@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from bridge_operator.cli.durations import parse_duration
 from bridge_operator.cli.output import EXIT_NO, EXIT_UNKNOWN, fail, warn, write_line
 from bridge_operator.cli.picture import Picture, take_picture
 from bridge_operator.cli.tools import tools_of
@@ -17,7 +18,6 @@ from bridge_operator.report import BridgeReport
 
 LOOK_SECONDS = 1.0
 _CONDITION = re.compile(r"condition=([A-Za-z]+)(?:=(True|False|Unknown))?", re.IGNORECASE)
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +48,6 @@ def parse_goal(text: str) -> Goal:
             f"found '{text}', expected delete, condition=NAME or condition=NAME=True|False|Unknown"
         )
     return Goal(match[1].lower(), (match[2] or "True").lower())
-
-
-def parse_duration(text: str) -> timedelta:
-    """30s, 5m, 1h30m or a number of seconds; 0 looks once."""
-    match = _DURATION.fullmatch(text)
-    if not text or match is None:
-        raise typer.BadParameter(f"found '{text}', expected a duration such as 30s, 5m or 1h30m")
-    hours, minutes, seconds = (int(one or 0) for one in match.groups())
-    return timedelta(hours=hours, minutes=minutes, seconds=seconds)
 
 
 def wait(

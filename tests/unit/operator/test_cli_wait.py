@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from bridge_operator.cli.wait import parse_duration
+from bridge_operator.cli.durations import parse_duration
 from bridge_operator.report import BridgeReport
 from support.bridgectl import Desk, bridge, condition, report
 
