@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Literal
 
 from bridge_operator.desired import ContainerSpec
 from bridge_operator.engine import (
@@ -25,6 +27,8 @@ from bridge_operator.observed import Sighting
 from kafka_bridge.config import BridgeConfig
 from kafka_bridge.lanes import lanes_of_replica
 from kafka_bridge.status import BridgeStatus, ClusterStatus, LaneStatus
+
+FaultKind = Literal["killBefore", "killAfter", "failBefore", "failAfter", "readFails"]
 
 
 class OperatorKilled(BaseException):
@@ -64,7 +68,9 @@ class FakeContainer:
 
 
 class FakeEngine:
-    """`isBad` tells which bridge configurations never become ready."""
+    """`isBad` tells which bridge configurations never become ready. `faultAt`: what happens at which change, or read,
+    counted from 1 by `changes` and `reads`.
+    """
 
     def __init__(self, clock: FakeClock, readySeconds: float = 3.0) -> None:
         self.clock = clock
@@ -78,11 +84,11 @@ class FakeEngine:
         self.reachable = True
         self.sourceReachable = True
         self.targetReachable = True
-        self.killBefore: int | None = None
-        self.killAfter: int | None = None
+        self.faultAt: tuple[FaultKind, int] | None = None
         self._laneOwner: dict[tuple[str, int], tuple[str, int]] = {}
         self._lastId = 0
-        self._changes = 0
+        self.changes = 0
+        self.reads = 0
 
     # ---- what the operator calls
 
@@ -295,26 +301,24 @@ class FakeEngine:
         return self.byId[containerId].name if containerId in self.byId else containerId
 
     def _answer(self) -> None:
-        if not self.reachable:
+        self.reads += 1
+        if not self.reachable or self.faultAt == ("readFails", self.reads):
             raise EngineTransient("the engine does not answer: connection refused")
 
-    def _change(self, call: str) -> _Change:
-        self._answer()
-        self._changes += 1
-        return _Change(self, call, self._changes)
-
-
-class _Change:
-    """A call that changes something; the operator can be killed before it or after it."""
-
-    def __init__(self, engine: FakeEngine, call: str, number: int) -> None:
-        self._engine, self._call, self._number = engine, call, number
-
-    def __enter__(self) -> None:
-        if self._engine.killBefore == self._number:
-            raise OperatorKilled(f"before {self._call}")
-        self._engine.calls.append(self._call)
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None and self._engine.killAfter == self._number:
-            raise OperatorKilled(f"after {self._call}")
+    @contextmanager
+    def _change(self, call: str) -> Iterator[None]:
+        """A call that changes something; it can fail, or the operator be killed, before it or after it."""
+        if not self.reachable:
+            raise EngineTransient("the engine does not answer: connection refused")
+        self.changes += 1
+        kind = self.faultAt[0] if self.faultAt is not None and self.faultAt[1] == self.changes else None
+        if kind == "killBefore":
+            raise OperatorKilled(f"before {call}")
+        if kind == "failBefore":
+            raise EngineTransient(f"{call}: the engine failed")
+        self.calls.append(call)
+        yield
+        if kind == "killAfter":
+            raise OperatorKilled(f"after {call}")
+        if kind == "failAfter":
+            raise EngineTransient(f"{call}: read timed out")
