@@ -24,6 +24,7 @@ from bridge_operator.engine import Engine, EngineError, EngineNotFound, EngineTr
 from bridge_operator.executor import execute
 from bridge_operator.health_poller import Sightings
 from bridge_operator.manifest_store import ManifestStore
+from bridge_operator.metrics import PassMetrics, PassResult
 from bridge_operator.observed import Observed
 from bridge_operator.plan import Absent, Memory, Wish, plan
 from bridge_operator.report import BridgeReport, Condition, Event
@@ -68,7 +69,7 @@ class _Outcome:
 
 
 class Controller:
-    """`factsOf` gives what manifests may refer to; `tell` takes events."""
+    """`factsOf` gives what manifests may refer to; `tell` takes events, `metrics` counts passes."""
 
     def __init__(
         self,
@@ -79,6 +80,7 @@ class Controller:
         rule: BackoffRule,
         factsOf: Callable[[], EngineFacts],
         tell: Callable[[Event], None],
+        metrics: PassMetrics,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._engine = engine
@@ -88,6 +90,7 @@ class Controller:
         self._rule = rule
         self._factsOf = factsOf
         self._tell = tell
+        self._metrics = metrics
         self._clock = clock
         self._lock = threading.Lock()
         self._bridges: dict[str, _Bridge] = {}
@@ -129,9 +132,14 @@ class Controller:
         """One pass; returns after how many seconds the next is due (None: at the resync). Never raises EngineError."""
         with self._lock:
             bridge = self._bridges.setdefault(name, _Bridge())
+        began = time.monotonic()
+        result: PassResult = "error"
         with logger.contextualize(bridge=name, passId=next(self._passNumbers)):
             try:
-                return self._pass(name, bridge)
+                again = self._pass(name, bridge)
+                if bridge.fault is None:
+                    result = "requeue" if bridge.actingPasses else "success"
+                return again
             except EngineError as error:
                 self._engineHealth = EngineHealth(False, str(error))
                 bridge.conditions = unknown_conditions(
@@ -146,6 +154,8 @@ class Controller:
                     bridge.conditions, "InternalError", "the operator failed on this bridge; see its log", self._clock()
                 )
                 return self._retry_after(bridge)
+            finally:
+                self._metrics.note_pass(result, time.monotonic() - began)
 
     def _pass(self, name: str, bridge: _Bridge) -> float | None:
         observed = Observed(
@@ -192,6 +202,7 @@ class Controller:
         """All of them, also when one fails: they concern different replicas."""
         outcome = _Outcome()
         for action in actions:
+            faultsBefore = len(outcome.faults)
             if isinstance(action, act.Start | act.Stop | act.Restart | act.Remove):
                 # What its process said so far no longer holds.
                 self._sightings.forget(action.containerId)
@@ -206,6 +217,8 @@ class Controller:
                 outcome.faults.append(Fault("EngineError", f"{type(action).__name__} {action.container}: {error}"))
             else:
                 self._tell_event(name, action.severity, action.reason, action.message)
+            failed = len(outcome.faults) > faultsBefore
+            self._metrics.note_action(type(action).__name__, "error" if failed else "success")
         return outcome
 
     def _retry_after(self, bridge: _Bridge) -> float:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from loguru import logger
+from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from bridge_operator.backoff import BackoffRule
@@ -25,12 +26,14 @@ from bridge_operator.engine import Engine, EngineError
 from bridge_operator.health_poller import HealthPoller, Sightings
 from bridge_operator.manifest_store import ManifestStore, schema_digests
 from bridge_operator.manifests import load_folder
+from bridge_operator.metrics import OperatorCollector, PassMetrics, Vitals
 from bridge_operator.report import OperatorReport, StuckPass
 from bridge_operator.report_builder import manifest_problem
 from bridge_operator.settings import Settings
 from bridge_operator.state_files import StateFiles
 from bridge_operator.watch_engine import EngineWatcher
 from bridge_operator.watch_files import FileWatcher
+from bridge_operator.web import build_app, serve
 from bridge_operator.wish import Surroundings
 from bridge_operator.work_queue import WorkQueue
 
@@ -50,6 +53,9 @@ class Daemon:
         self._engine = engine
         self.failed = False
         self._startedAt = datetime.now(UTC)
+        self._resyncedAt: datetime | None = None
+        self.registry = CollectorRegistry()
+        self.registry.register(OperatorCollector(self.report, self._vitals))
         self._stopping = threading.Event()
         self._reportDue = threading.Event()
         self._queue = WorkQueue()
@@ -74,6 +80,7 @@ class Daemon:
             ),
             factsOf=self._facts,
             tell=self._files.add_event,
+            metrics=PassMetrics(self.registry),
         )
         self._poller = HealthPoller(engine, sightings, settings.managementNetwork, self._queue.add)
         self._fileWatcher = FileWatcher(settings.manifestsDir, self._reload)
@@ -113,6 +120,36 @@ class Daemon:
     def stop(self) -> None:
         self._stopping.set()
 
+    def report(self) -> OperatorReport:
+        """How everything is now."""
+        health, catalog = self._controller.engineHealth, self._store.catalog
+        deadline = self._settings.passDeadlineSeconds
+        return OperatorReport(
+            instance=self._settings.instance,
+            startedAt=self._startedAt,
+            writtenAt=datetime.now(UTC),
+            engineReachable=health.reachable,
+            engineMessage=health.message,
+            folderFault=catalog.folderFault,
+            problems=tuple(manifest_problem(problem) for problem in catalog.problems),
+            bridges=tuple(self._controller.reports()),
+            stuckPasses=tuple(
+                StuckPass(bridge=name, seconds=round(seconds))
+                for name, seconds in sorted(self._queue.busy_for().items())
+                if seconds > deadline
+            ),
+        )
+
+    def _vitals(self) -> Vitals:
+        waiting, lastEvent = self._queue.waiting_for(), self._engineWatcher.lastEventAt
+        return Vitals(
+            depth=len(waiting),
+            oldestSeconds=max(waiting.values(), default=0.0),
+            longestPassSeconds=max(self._queue.busy_for().values(), default=0.0),
+            lastEventAt=None if lastEvent is None else datetime.fromtimestamp(lastEvent, UTC),
+            lastResyncAt=self._resyncedAt,
+        )
+
     def _guarded(self, name: str, loop: Callable[[], None]) -> None:
         """A loop that dies would leave half an operator: better none, and a restart by the engine."""
         try:
@@ -148,6 +185,7 @@ class Daemon:
             generations = {}
         self._store.reload(generations)
         self._enqueue_all()
+        self._resyncedAt = datetime.now(UTC)
         self._reportDue.set()
 
     def _enqueue_all(self) -> None:
@@ -168,32 +206,13 @@ class Daemon:
 
     def _report(self) -> None:
         while True:
-            self._files.write_report(self._operator_report())
+            self._files.write_report(self.report())
             if self._stopping.is_set():
                 return
             self._reportDue.wait(REPORT_SECONDS)
             # Many passes in a moment make one report.
             self._stopping.wait(0.2)
             self._reportDue.clear()
-
-    def _operator_report(self) -> OperatorReport:
-        health, catalog = self._controller.engineHealth, self._store.catalog
-        deadline = self._settings.passDeadlineSeconds
-        return OperatorReport(
-            instance=self._settings.instance,
-            startedAt=self._startedAt,
-            writtenAt=datetime.now(UTC),
-            engineReachable=health.reachable,
-            engineMessage=health.message,
-            folderFault=catalog.folderFault,
-            problems=tuple(manifest_problem(problem) for problem in catalog.problems),
-            bridges=tuple(self._controller.reports()),
-            stuckPasses=tuple(
-                StuckPass(bridge=name, seconds=round(seconds))
-                for name, seconds in sorted(self._queue.busy_for().items())
-                if seconds > deadline
-            ),
-        )
 
 
 def _take_lock(folder: Path) -> IO[bytes] | None:
@@ -234,8 +253,10 @@ def main() -> int:
     daemon = Daemon(settings, engine)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: daemon.stop())
+    endWeb = serve(build_app(daemon.report, daemon.registry), settings.httpPort)
     with lock:
         daemon.run()
+    endWeb()
     return 1 if daemon.failed else 0
 
 

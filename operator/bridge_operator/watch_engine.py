@@ -34,6 +34,8 @@ class EngineWatcher:
         self._enqueue = enqueue
         self._enqueueAll = enqueueAll
         self._clock = clock
+        self.lastEventAt: float | None = None
+        """When the engine last told of something, in seconds since the epoch."""
 
     def run(self, stopping: threading.Event) -> None:
         retrySeconds, since = RETRY_FIRST_SECONDS, self._clock()
@@ -53,6 +55,7 @@ class EngineWatcher:
         for event in self._engine.events(since, until):
             if stopping.is_set():
                 return
+            self.lastEventAt = self._clock()
             if event.bridge:
                 self._enqueue(event.bridge)
             else:

@@ -63,6 +63,12 @@ class WorkQueue:
             now = self._clock()
             return {name: now - since for name, since in self._busy.items()}
 
+    def waiting_for(self) -> dict[str, float]:
+        """What is due and has no worker yet, and for how many seconds it has been."""
+        with self._changed:
+            now = self._clock()
+            return {name: now - due for name, due in self._due.items() if due <= now and name not in self._busy}
+
     def close(self) -> None:
         with self._changed:
             self._closed = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from support.flow import Flow
@@ -32,6 +33,19 @@ def test_the_number_at_the_target_is_the_number_at_the_source(flow: Flow) -> Non
     flow.goes_on(records=300)
 
     assert flow.is_whole() >= first + 300
+
+
+def test_the_operator_serves_how_it_is(stack: Stack) -> None:
+    """On the management network, as its bridges do."""
+    ask = "import sys, urllib.request; sys.stdout.write(urllib.request.urlopen(sys.argv[1]).read().decode())"
+
+    def get(path: str) -> str:
+        url = f"http://operator:8080/{path}"
+        return stack.docker("exec", f"{stack.instance}-orders-0", "python", "-c", ask, url)
+
+    assert get("healthz") == get("readyz") == "ok"
+    assert json.loads(get("status"))["bridges"][0]["name"] == "orders"
+    assert 'kafka_bridge_operator_bridge_condition{bridge="orders",status="True",type="Ready"} 1.0' in get("metrics")
 
 
 def test_certificates_can_be_renewed_under_way(stack: Stack, flow: Flow) -> None:

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import CollectorRegistry
+
 from bridge_operator.backoff import BackoffRule
 from bridge_operator.catalog import Catalog
 from bridge_operator.controller import Controller
 from bridge_operator.desired import EngineFacts
 from bridge_operator.health_poller import Sightings
 from bridge_operator.manifest_store import ManifestStore
+from bridge_operator.metrics import PassMetrics
 from bridge_operator.model import KafkaBridge, KafkaCluster
 from bridge_operator.report import BridgeReport, Condition, ConditionType, Event
 from bridge_operator.state_files import StateFiles
@@ -74,6 +77,7 @@ class Harness:
     def start_operator(self) -> None:
         """A new process: what the former one only remembered is lost, what it wrote down is not."""
         self.sightings = Sightings()
+        self.registry = CollectorRegistry()
         self.store = ManifestStore(lambda: self.catalog, StateFiles(self._folder))
         self.controller = Controller(
             engine=self.engine,
@@ -83,6 +87,7 @@ class Harness:
             rule=self.rule,
             factsOf=self._facts,
             tell=self.events.append,
+            metrics=PassMetrics(self.registry),
             clock=self.clock,
         )
 

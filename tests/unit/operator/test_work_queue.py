@@ -88,3 +88,18 @@ def test_a_closed_queue_gives_nothing_out() -> None:
     queue.add("orders")
     queue.close()
     assert queue.get() is None
+
+
+def test_what_waits_for_a_worker_is_told_with_how_long() -> None:
+    clock = FakeClock(0.0)
+    queue = WorkQueue(clock)
+    queue.add("a")
+    queue.add("b", 10.0)
+    queue.add("c")
+    clock.advance(3.0)
+    assert queue.get() in ("a", "c")
+    waiting = queue.waiting_for()
+    assert len(waiting) == 1
+    assert set(waiting.values()) == {3.0}
+    clock.advance(9.0)
+    assert waiting.keys() | {"b"} == queue.waiting_for().keys()

@@ -1,14 +1,26 @@
-"""README.md names what a user can call: commands of bridgectl, scripts, suites."""
+"""README.md names what a user can call and see: commands of bridgectl, scripts, suites, reasons, metrics."""
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 import typer
+from prometheus_client import CollectorRegistry
 
 from bridge_operator.cli import main as cli
+from bridge_operator.metrics import OperatorCollector, PassMetrics, Vitals
+from kafka_bridge.metrics import LatencyHistogram, StatusCollector
+from kafka_bridge.status import BridgeStatus, ClusterStatus
+from support.bridgectl import report
 from support.project_files import PROJECT_ROOT, commands, read
+
+AT = datetime(2026, 1, 2, tzinfo=UTC)
+CLUSTER = ClusterStatus(name="source", since=AT)
+STATUS = BridgeStatus(
+    instance="plant", bridge="orders", ordinal=0, startedAt=AT, ready=False, source=CLUSTER, target=CLUSTER
+)
 
 
 def commands_of_bridgectl() -> list[str]:
@@ -42,6 +54,25 @@ def test_commands_of_bridgectl(command: str) -> None:
 @pytest.mark.parametrize("reason", reasons_of_bridges())
 def test_reasons_of_lanes(reason: str) -> None:
     assert f"`{reason}`" in read("README.md"), f"README.md does not say what {reason} means"
+
+
+def names_of_metrics() -> list[str]:
+    """As a scrape shows them, without the parts of a histogram."""
+    bridge, operator = CollectorRegistry(), CollectorRegistry()
+    bridge.register(LatencyHistogram())
+    bridge.register(StatusCollector(lambda: STATUS))
+    PassMetrics(operator)
+    operator.register(OperatorCollector(report, lambda: Vitals(0, 0.0, 0.0, None, None)))
+    return sorted(
+        one.name + ("_total" if one.type == "counter" else "")
+        for registry in (bridge, operator)
+        for one in registry.collect()
+    )
+
+
+@pytest.mark.parametrize("metric", names_of_metrics())
+def test_metrics(metric: str) -> None:
+    assert f"`{metric}`" in read("README.md"), f"README.md does not name the metric {metric}"
 
 
 @pytest.mark.parametrize("script", commands(), ids=str)

@@ -1,0 +1,56 @@
+"""The operator's HTTP face on the management network: /healthz, /readyz, /status and /metrics."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Sequence
+
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from bridge_operator.report import OperatorReport
+
+
+def build_app(report: Callable[[], OperatorReport], registry: CollectorRegistry) -> Starlette:
+    """The application. 503 stands for passes that are stuck (/healthz), and for nothing to go by (/readyz)."""
+
+    def healthz(request: Request) -> Response:
+        return _verdict([f"a pass over {one.bridge} takes {one.seconds:.0f} s by now" for one in report().stuckPasses])
+
+    def readyz(request: Request) -> Response:
+        current = report()
+        faults = [] if current.engineReachable else [current.engineMessage]
+        return _verdict([*faults, *([current.folderFault] if current.folderFault else [])])
+
+    def show_status(request: Request) -> Response:
+        return Response(report().model_dump_json(), media_type="application/json")
+
+    def metrics(request: Request) -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            Route("/status", show_status),
+            Route("/metrics", metrics),
+        ]
+    )
+
+
+def serve(app: Starlette, port: int) -> Callable[[], None]:
+    """Serve in a thread of its own; signals stay with the caller. Returns what ends it."""
+    server = uvicorn.Server(
+        uvicorn.Config(app, host="0.0.0.0", port=port, log_level="warning", access_log=False, lifespan="off")
+    )
+    threading.Thread(target=server.run, name="web", daemon=True).start()
+    return lambda: server.handle_exit(signal.SIGTERM, None)
+
+
+def _verdict(faults: Sequence[str]) -> Response:
+    return PlainTextResponse("".join(f"{fault}\n" for fault in faults) or "ok\n", 503 if faults else 200)
