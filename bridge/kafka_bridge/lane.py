@@ -83,6 +83,7 @@ class Lane:
         self._state: LaneState = "Starting"
         self._stateSince = datetime.now(UTC)
         self._reason = self._message = ""
+        self._lastCopying: datetime | None = None
         self._counters = Counters()
         self.lastBeat = parts.clock()
 
@@ -110,6 +111,7 @@ class Lane:
             since=self._stateSince,
             reason=self._reason,
             message=self._message,
+            lastCopying=datetime.now(UTC) if self._state == "Copying" else self._lastCopying,
         )
 
     def counters(self) -> Counters:
@@ -388,6 +390,8 @@ class Lane:
             raise TransientError("Stopping", "the open transaction could not be finished in time")
 
     def _become(self, state: LaneState, reason: str = "", message: str = "") -> None:
+        if self._state == "Copying":
+            self._lastCopying = datetime.now(UTC)
         if (state, reason) != (self._state, self._reason):
             self._stateSince = datetime.now(UTC)
             level = {"Failed": "ERROR", "Fenced": "WARNING", "Waiting": "WARNING"}.get(state, "INFO")

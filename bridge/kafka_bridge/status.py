@@ -33,13 +33,17 @@ class ClusterStatus(StatusModel):
 
 
 class LaneStatus(StatusModel):
-    """One lane: its state, and for Waiting and Failed a CamelCase reason and a sentence."""
+    """One lane: its state, and for Waiting and Failed a CamelCase reason and a sentence.
+
+    `lastCopying` is now while it copies, and None where it never has.
+    """
 
     lane: int
     state: LaneState
     since: datetime
     reason: str = ""
     message: str = ""
+    lastCopying: datetime | None = None
 
 
 class PartitionStatus(StatusModel):

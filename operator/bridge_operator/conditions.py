@@ -121,6 +121,7 @@ def _ready(picture: Picture, source: Verdict, target: Verdict) -> Verdict:
     if target.status == "False":
         return Verdict("False", "TargetUnreachable", target.message)
     troubles = [*_lane_troubles(observed), *_missing_topics(observed), *_replica_faults(observed)]
+    troubles += [Fault(one.reason, one.why) for one in map(observed.ailment, observed.containers) if one is not None]
     if troubles:
         return Verdict("False", troubles[0].reason, _sentences(troubles))
     if tally.ready < wish.replicas:

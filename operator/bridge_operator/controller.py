@@ -19,7 +19,7 @@ from bridge_operator import actions as act
 from bridge_operator.accepted import problems_of
 from bridge_operator.backoff import BackoffRule
 from bridge_operator.conditions import Picture, conditions, unknown_conditions
-from bridge_operator.desired import Desired, EngineFacts, Fault
+from bridge_operator.desired import Desired, EngineFacts, Fault, HealthThresholds
 from bridge_operator.engine import Engine, EngineError, EngineNotFound, EngineTransient, NameConflict
 from bridge_operator.executor import execute
 from bridge_operator.health_poller import Sightings
@@ -158,15 +158,17 @@ class Controller:
                 self._metrics.note_pass(result, time.monotonic() - began)
 
     def _pass(self, name: str, bridge: _Bridge) -> float | None:
-        observed = Observed(
-            now=self._clock(),
-            containers=tuple(self._engine.containers(name)),
-            sightings=self._sightings.snapshot(),
-        )
+        containers = tuple(self._engine.containers(name))
         facts = self._factsOf()
         self._engineHealth = EngineHealth(True, "")
         catalog, accepted = self._store.catalog, self._store.accepted
         wish = wish_for(name, catalog, accepted, facts, self._surroundings)
+        observed = Observed(
+            now=self._clock(),
+            containers=containers,
+            sightings=self._sightings.snapshot(),
+            thresholds=wish.thresholds if isinstance(wish, Desired) else HealthThresholds(),
+        )
         decided = plan(wish, observed, bridge.memory, self._rule)
         bridge.memory = decided.memory
         last = accepted.bridges.get(name)

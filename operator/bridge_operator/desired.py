@@ -89,6 +89,14 @@ class ContainerSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthThresholds:
+    """In seconds: as `model.HealthSpec`."""
+
+    stallSeconds: float = 120.0
+    resumeSeconds: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
 class Desired:
     """What a bridge should be. With `faults` the containers are unknown, and what runs is left alone.
 
@@ -100,6 +108,7 @@ class Desired:
     progressDeadlineSeconds: float
     faults: tuple[Fault, ...] = ()
     paused: bool = False
+    thresholds: HealthThresholds = HealthThresholds()
 
 
 def memory_bytes(quantity: str) -> int:
@@ -135,7 +144,14 @@ def render(
     )
     networkNames = list(dict.fromkeys([source.spec.network, managementNetwork, target.spec.network]))
     faults = _faults(source, target, facts, image, networkNames, schemasVolume if schemaFiles else None)
-    desired = Desired((), replicas, spec.progressDeadlineSeconds, tuple(faults), spec.paused)
+    desired = Desired(
+        (),
+        replicas,
+        spec.progressDeadlineSeconds,
+        tuple(faults),
+        spec.paused,
+        HealthThresholds(spec.health.stallSeconds, spec.health.resumeSeconds),
+    )
     if faults or facts.imageId is None:
         return desired
     mounts = [

@@ -115,6 +115,15 @@ class ResourcesSpec(ManifestModel):
     pids: Annotated[int, Field(ge=32, le=4096, strict=True)] = 256
 
 
+class HealthSpec(ManifestModel):
+    """When a replica is restarted that says it works: records are there and none is copied for `stallSeconds`; a
+    cluster answers again after an outage, and a lane has not taken up copying within `resumeSeconds`.
+    """
+
+    stallSeconds: Annotated[int, Field(ge=10, le=86_400, strict=True)] = 120
+    resumeSeconds: Annotated[int, Field(ge=5, le=86_400, strict=True)] = 15
+
+
 class KafkaBridgeSpec(ManifestModel):
     """`lanes` is the number of parts that copying is divided into over all replicas.
 
@@ -138,6 +147,7 @@ class KafkaBridgeSpec(ManifestModel):
     commitIntervalMs: Annotated[int, Field(ge=10, le=30_000, strict=True)] = 200
     copier: Literal["records"] = "records"
     resources: ResourcesSpec = ResourcesSpec()
+    health: HealthSpec = HealthSpec()
     progressDeadlineSeconds: Annotated[int, Field(ge=5, le=86_400, strict=True)] = 600
     suspend: bool = False
     paused: bool = False

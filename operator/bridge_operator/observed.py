@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from bridge_operator.desired import HealthThresholds
 from bridge_operator.engine import Container
 from kafka_bridge.status import BridgeStatus, ClusterStatus
 
@@ -24,12 +26,21 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
+class Ailment:
+    """Why a container that runs has to be started anew: a CamelCase reason and a sentence."""
+
+    reason: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
-    """`sightings` is by container id."""
+    """`sightings` is by container id; `thresholds` are those of the bridge, where they are known."""
 
     now: float
     containers: tuple[Container, ...] = ()
     sightings: Mapping[str, Sighting] = field(default_factory=dict)
+    thresholds: HealthThresholds = field(default_factory=HealthThresholds)
 
     def report(self, container: Container) -> BridgeStatus | None:
         """What the container's process said, where that is fresh."""
@@ -39,9 +50,9 @@ class Observed:
         return sighting.status
 
     def is_ready(self, container: Container) -> bool:
-        """Running, not unhealthy, and by its own word copying all that it owns between two clusters that answer."""
+        """Running, well, and by its own word copying all that it owns between two clusters that answer."""
         report = self.report(container)
-        return report is not None and report.ready and container.health != "unhealthy"
+        return report is not None and report.ready and self.ailment(container) is None
 
     def sees_outage(self, container: Container) -> bool:
         """The process runs and says that a cluster does not answer: not its fault."""
@@ -53,7 +64,7 @@ class Observed:
         report = self.report(container)
         return self.is_ready(container) or (
             report is not None
-            and container.health != "unhealthy"
+            and self.ailment(container) is None
             and bool(report.source.reachable and report.target.reachable)
             and not report.missingTopics
             and all(lane.state in ("Copying", "Fenced") for lane in report.lanes)
@@ -69,6 +80,46 @@ class Observed:
                 or (bool(report.missingTopics) and all(lane.state in ("Copying", "Fenced") for lane in report.lanes))
             )
         )
+
+    def ailment(self, container: Container) -> Ailment | None:
+        """What a restart may mend, though the process runs. Nothing of that while a cluster does not answer."""
+        if container.state != "running":
+            return None
+        if container.health == "unhealthy":
+            return Ailment("Unhealthy", "its health check has failed three times")
+        report = self.report(container)
+        if report is None or not (report.source.reachable and report.target.reachable):
+            return None
+        answering = max(report.source.since, report.target.since)
+        return self._stall(report, answering) or self._missed_resumption(report, answering)
+
+    def _stall(self, report: BridgeStatus, answering: datetime) -> Ailment | None:
+        """Records are there, and its lane says that it copies, and does not."""
+        copyingSince = {lane.lane: lane.since for lane in report.lanes if lane.state == "Copying"}
+        for one in report.partitions:
+            if not one.lag or one.lane not in copyingSince:
+                continue
+            last = max(one.lastProgress or report.startedAt, copyingSince[one.lane], answering)
+            if self.now - last.timestamp() > self.thresholds.stallSeconds:
+                seconds = self.now - last.timestamp()
+                return Ailment(
+                    "Stalled", f"nothing of {one.topic}-{one.partition} was copied for {seconds:.0f} s, lag {one.lag}"
+                )
+        return None
+
+    def _missed_resumption(self, report: BridgeStatus, answering: datetime) -> Ailment | None:
+        """Both clusters answer again, and a lane that lived through that has not copied since.
+
+        A process that is hardly older than their answers has begun with them: a restart would change nothing for it.
+        """
+        seconds, patience = self.now - answering.timestamp(), self.thresholds.resumeSeconds
+        if seconds <= patience or (answering - report.startedAt).total_seconds() <= patience:
+            return None
+        for lane in report.lanes:
+            hasResumed = lane.lastCopying is None or lane.lastCopying > answering
+            if lane.state in ("Waiting", "Starting") and not hasResumed:
+                return Ailment("NotResumed", f"lane {lane.lane} has not resumed {seconds:.0f} s after an outage")
+        return None
 
     def has_fenced_lane(self, container: Container) -> bool:
         report = self.report(container)

@@ -75,13 +75,13 @@ class Plan:
 def plan(wish: Wish, observed: Observed, memory: Memory, rule: BackoffRule) -> Plan:
     """The next steps for one bridge. With nothing left to do, `actions` is empty."""
     if isinstance(wish, Absent):
-        return _plan_removal(wish, observed, memory, Steps(observed.now, memory.attempts, rule))
+        return _plan_removal(wish, observed, memory, Steps(observed, memory.attempts, rule))
     memory = replace(memory, absentSince=None)
     if isinstance(wish, Desired) and wish.paused:
         return Plan((), None, replace(memory, isPaused=True))
     if memory.isPaused:
         memory = replace(memory, isPaused=False, heldUpAt=observed.now)
-    steps = Steps(observed.now, memory.attempts, rule)
+    steps = Steps(observed, memory.attempts, rule)
     if any(observed.sees_outage(container) for container in observed.containers):
         memory = replace(memory, heldUpAt=observed.now)
     if isinstance(wish, Held) or wish.faults:
@@ -257,7 +257,7 @@ class _Convergence:
             self._steps.keep_running(current, None)
             return False
         # An unwell replica is not spared: started again on its old spec, it could take lanes from its new peers.
-        if mayRoll or (current.state == "running" and current.health == "unhealthy"):
+        if mayRoll or self._observed.ailment(current) is not None:
             self._steps.stop(current, "RollingUpdate", "its spec has changed")
             return mayRoll
         # Its turn has not come.

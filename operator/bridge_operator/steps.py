@@ -12,6 +12,7 @@ from bridge_operator import actions as act
 from bridge_operator.backoff import Attempts, BackoffRule
 from bridge_operator.desired import ContainerSpec
 from bridge_operator.engine import Container
+from bridge_operator.observed import Observed
 
 # Waits for something that no event announces end in another look after so long.
 LOOK_AGAIN_SECONDS = 2.0
@@ -20,8 +21,9 @@ LOOK_AGAIN_SECONDS = 2.0
 class Steps:
     """`actions` in their order; `waiting`: by ordinal, until when a start is held back; `attempts` as they are now."""
 
-    def __init__(self, now: float, attempts: Mapping[int, Attempts], rule: BackoffRule) -> None:
-        self._now = now
+    def __init__(self, observed: Observed, attempts: Mapping[int, Attempts], rule: BackoffRule) -> None:
+        self._observed = observed
+        self._now = observed.now
         self._rule = rule
         self._waits: list[float] = []
         self.attempts = dict(attempts)
@@ -54,8 +56,8 @@ class Steps:
             return
         elif container.state in ("exited", "created"):
             self._start(container)
-        elif container.health == "unhealthy":
-            self.restart(container, "Unhealthy", "its health check has failed three times")
+        elif (ailment := self._observed.ailment(container)) is not None:
+            self.restart(container, ailment.reason, ailment.why)
 
     def _mend_networks(self, container: Container, spec: ContainerSpec) -> bool:
         """True where an attachment is missing, or is to a network that was removed and made again."""

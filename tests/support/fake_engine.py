@@ -26,7 +26,7 @@ from bridge_operator.engine import (
 from bridge_operator.observed import Sighting
 from kafka_bridge.config import BridgeConfig
 from kafka_bridge.lanes import lanes_of_replica
-from kafka_bridge.status import BridgeStatus, ClusterStatus, LaneStatus
+from kafka_bridge.status import BridgeStatus, ClusterStatus, LaneStatus, PartitionStatus
 
 FaultKind = Literal["killBefore", "killAfter", "failBefore", "failAfter", "readFails"]
 
@@ -78,6 +78,11 @@ class FakeEngine:
         self.isBad: Callable[[BridgeConfig], bool] = lambda config: False
         self.networkIds = {"network1": "id-1", "network2": "id-2", "network3": "id-3"}
         self.volumeNames = ["tls-bridge-source", "tls-bridge-target", "schemas"]
+        self.stalledSince: float | None = None
+        """Processes that have been started before then copy nothing, though there is something to copy."""
+        self.deafSince: float | None = None
+        """Those that have been started before then do not notice that a cluster is back."""
+        self.answersSince = 0.0
         self.image: str | None = "sha256:image-1"
         self.byId: dict[str, FakeContainer] = {}
         self.calls: list[str] = []
@@ -259,27 +264,37 @@ class FakeEngine:
             "source": self.sourceReachable and "test_network1" in one.endpoints,
             "target": self.targetReachable and "test_network3" in one.endpoints,
         }
+        answering = datetime.fromtimestamp(max(one.startedAt, self.answersSince), UTC)
+        isDeaf = self.deafSince is not None and one.startedAt < self.deafSince
+        isStalled = self.stalledSince is not None and one.startedAt < self.stalledSince
         lanes = []
         for lane in lanes_of_replica(config.ordinal, config.replicas, config.lanes):
             if self._laneOwner.get((one.bridge, lane)) != (one.id, one.run):
                 state = "Fenced"
             elif self.isBad(config):
                 state = "Failed"
-            elif not all(answers.values()):
+            elif not all(answers.values()) or isDeaf:
                 state = "Waiting"
             else:
                 state = "Copying" if self.clock.now - one.startedAt >= self.readySeconds else "Starting"
-            lanes.append(LaneStatus.model_validate({"lane": lane, "state": state, "since": at}))
+            last = at if isDeaf else datetime.fromtimestamp(self.clock.now, UTC) if state == "Copying" else None
+            lanes.append(LaneStatus.model_validate({"lane": lane, "state": state, "since": at, "lastCopying": last}))
         return BridgeStatus(
             instance=config.instance,
             bridge=config.bridge,
             ordinal=config.ordinal,
             startedAt=at,
             ready=all(lane.state == "Copying" for lane in lanes) and all(answers.values()),
-            source=ClusterStatus(name="source", reachable=answers["source"], since=at),
-            target=ClusterStatus(name="target", reachable=answers["target"], since=at),
+            source=ClusterStatus(name="source", reachable=answers["source"], since=answering),
+            target=ClusterStatus(name="target", reachable=answers["target"], since=answering),
             lanes=tuple(lanes),
+            partitions=(self._partition(lanes[0].lane, isStalled),) if lanes else (),
         )
+
+    def _partition(self, lane: int, isStalled: bool) -> PartitionStatus:
+        seen = self.stalledSince if isStalled and self.stalledSince is not None else self.clock.now
+        progress = datetime.fromtimestamp(seen, UTC)
+        return PartitionStatus(topic="orders", partition=0, lane=lane, position=5, lag=7, lastProgress=progress)
 
     def _begin(self, one: FakeContainer) -> None:
         one.state, one.exitCode, one.startedAt, one.health = "running", None, self.clock.now, "starting"

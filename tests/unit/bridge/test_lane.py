@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 import pytest
 
@@ -587,6 +588,23 @@ def test_a_stop_ends_the_waiting_for_a_cluster(world: LaneWorld) -> None:
     world.start(lane)
     assert len(world.clock.pauses) == 3
     assert lane.status().state == "Waiting"
+
+
+def test_a_lane_tells_when_it_last_copied(world: LaneWorld) -> None:
+    fill(world)
+    lane = world.make()
+    world.faults.fail("commit", AWAY, afterCalls=1)
+    said: dict[str, datetime | None] = {"before": lane.status().lastCopying}
+    world.onPoll = lambda polls: said.setdefault("copying", lane.status().lastCopying)
+    world.onWait = lambda: said.update(waiting=lane.status().lastCopying)
+    world.source.onDry = lane.stop
+    world.start(lane)
+    assert said["before"] is None
+    copying, waiting, after = said["copying"], said["waiting"], lane.status().lastCopying
+    assert copying is not None
+    assert waiting is not None
+    assert after is not None
+    assert copying <= waiting < after
 
 
 def test_a_heartbeat_follows_every_turn(world: LaneWorld) -> None:

@@ -114,6 +114,73 @@ def test_an_unhealthy_replica_is_restarted(one: Harness) -> None:
     assert one.reasons() == ["Unhealthy"]
 
 
+def test_a_replica_that_copies_nothing_of_what_is_there_is_restarted(one: Harness) -> None:
+    one.engine.stalledSince = one.clock.now
+    one.run(100)
+    assert one.engine.calls == [], "a while without a record is no stall"
+    assert one.condition("Ready").status == "True"
+    one.run(30)
+    assert one.engine.calls == ["restart test-orders-0"]
+    assert one.reasons().count("Stalled") == 1
+    one.run(300)
+    assert one.engine.calls == ["restart test-orders-0"]
+    assert one.condition("Ready").status == "True"
+
+
+def test_a_replica_that_goes_on_stalling_is_not_ready_and_restarted_ever_more_seldom(tmp_path: Path) -> None:
+    harness = Harness(tmp_path, bridge(health={"stallSeconds": 20}))
+    harness.run(20)
+    said = set()
+
+    def stall() -> None:
+        harness.engine.stalledSince = harness.clock.now - 30
+        for one in harness.engine.byId.values():
+            one.startedAt = min(one.startedAt, harness.clock.now - 60)
+
+    def watch() -> None:
+        stall()
+        said.add(harness.condition("Ready").reason)
+
+    harness.run(150, watch=watch)
+    restarts = sum(call.startswith("restart") for call in harness.engine.calls)
+    assert 3 <= restarts <= 5, "at once, after 10, 20, 40 s and so on"
+    assert "Stalled" in said
+
+
+def test_an_outage_is_no_stall(one: Harness) -> None:
+    one.engine.stalledSince = one.clock.now
+    one.engine.targetReachable = False
+    one.run(300)
+    one.engine.targetReachable, one.engine.answersSince = True, one.clock.now
+    one.engine.stalledSince = None
+    one.run(60)
+    assert one.engine.calls == []
+
+
+def test_a_replica_that_does_not_resume_after_an_outage_is_restarted_once(one: Harness) -> None:
+    one.run(60)
+    one.engine.sourceReachable = False
+    one.run(60)
+    one.engine.sourceReachable, one.engine.answersSince = True, one.clock.now
+    one.engine.deafSince = one.clock.now
+    one.run(10)
+    assert one.engine.calls == [], "it is given some time"
+    one.run(20)
+    assert one.engine.calls == ["restart test-orders-0"]
+    assert one.reasons().count("NotResumed") == 1
+    one.run(120)
+    assert one.engine.calls == ["restart test-orders-0"]
+    assert one.condition("Ready").status == "True"
+
+
+def test_a_replica_that_never_worked_is_not_restarted_for_not_resuming(tmp_path: Path) -> None:
+    """It began when its clusters answered: another start would find the same."""
+    harness = Harness(tmp_path, bridge())
+    harness.engine.deafSince = harness.clock.now + 3600
+    harness.run(120)
+    assert not [call for call in harness.engine.calls if call.startswith("restart")]
+
+
 def test_a_paused_replica_goes_on(one: Harness) -> None:
     one.engine.named("test-orders-0").state = "paused"
     one.look()
