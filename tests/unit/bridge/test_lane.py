@@ -595,7 +595,7 @@ def test_a_lane_tells_when_it_last_copied(world: LaneWorld) -> None:
     lane = world.make()
     world.faults.fail("commit", AWAY, afterCalls=1)
     said: dict[str, datetime | None] = {"before": lane.status().lastCopying}
-    world.onPoll = lambda polls: said.setdefault("copying", lane.status().lastCopying)
+    world.onPoll = lambda polls: said.update({"copying": lane.status().lastCopying} if polls == 1 else {})
     world.onWait = lambda: said.update(waiting=lane.status().lastCopying)
     world.source.onDry = lane.stop
     world.start(lane)
