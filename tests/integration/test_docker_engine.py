@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from bridge_operator.desired import ContainerSpec, Mount, NetworkLink
 from bridge_operator.docker_engine import DockerEngine
-from bridge_operator.engine import Container, EngineEvent, EngineNotFound, EngineTransient, NameConflict
+from bridge_operator.engine import Container, EngineEvent, EngineNotFound, EngineTransient, LogRequest, NameConflict
 from support.stack import CommandFailed, Stack, wait_until
 
 BRIDGE = "orders"
@@ -25,6 +26,7 @@ FROM debian:trixie-slim
 CMD ["sh", "-c", "trap 'exit 0' TERM; while :; do [ -f /tmp/do ] && . /tmp/do; sleep 0.1; done"]
 """
 EXIT_70 = "echo 'exit 70' >/tmp/do.new; mv /tmp/do.new /tmp/do"
+WRITE_AND_END = "echo 'echo one; sleep 1; echo ä two; echo three >&2; exit 0' >/tmp/do.new; mv /tmp/do.new /tmp/do"
 USE_ALL_MEMORY = "echo 'exec tail /dev/zero' >/tmp/do.new; mv /tmp/do.new /tmp/do"
 
 
@@ -326,6 +328,7 @@ ON_NOTHING: list[tuple[str, Callable[[DockerEngine], object]]] = [
     ("unpause", lambda engine: engine.unpause("nothing-of-that-name")),
     ("connect", lambda engine: engine.connect("nothing-of-that-name", "no-such-network", ())),
     ("disconnect", lambda engine: engine.disconnect("nothing-of-that-name", "no-such-network")),
+    ("logs", lambda engine: list(engine.logs("nothing-of-that-name", LogRequest()))),
 ]
 
 
@@ -387,6 +390,23 @@ def test_an_event_arrives_when_it_happens(engine: DockerEngine, spec: ContainerS
 
     assert next(event for event in stream if event.bridge == BRIDGE).action == "create"
     assert time.time() < until - 5
+
+
+def test_logs_are_told_whole_cut_and_as_they_are_written(
+    stack: Stack, engine: DockerEngine, spec: ContainerSpec
+) -> None:
+    containerId = engine.create(spec, generation=1)
+    engine.start(containerId)
+    followed = engine.logs(containerId, LogRequest(follow=True))
+    stack.docker("exec", containerId, "sh", "-c", WRITE_AND_END)
+
+    # Ends with the container, though there was silence before the first line.
+    assert list(followed) == ["one", "ä two", "three"]
+    assert list(engine.logs(containerId, LogRequest())) == ["one", "ä two", "three"]
+    assert list(engine.logs(containerId, LogRequest(tail=1))) == ["three"]
+    assert list(engine.logs(containerId, LogRequest(since=time.time() + 60))) == []
+    [line] = engine.logs(containerId, LogRequest(tail=1, timestamps=True))
+    assert datetime.fromisoformat(line.split()[0][:19]) <= datetime.now(UTC).replace(tzinfo=None)
 
 
 def test_an_engine_that_does_not_answer_is_transient(tmp_path: Path) -> None:
