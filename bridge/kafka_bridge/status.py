@@ -89,7 +89,10 @@ class GroupStatus(StatusModel):
 
 
 class BridgeStatus(StatusModel):
-    """One replica. `ready`: every owned lane is Copying, both clusters answer, no source topic is missing, no fault."""
+    """One replica. `ready`: every owned lane is Copying, both clusters answer, no source topic is missing, no fault.
+
+    `certificatesChanged`: its files hold other ones than it has loaded.
+    """
 
     instance: str
     bridge: str
@@ -100,6 +103,7 @@ class BridgeStatus(StatusModel):
     target: ClusterStatus
     missingTopics: tuple[str, ...] = ()
     fault: Fault | None = None
+    certificatesChanged: bool = False
     lanes: tuple[LaneStatus, ...] = ()
     partitions: tuple[PartitionStatus, ...] = ()
     consumerGroups: tuple[GroupStatus, ...] = ()

@@ -33,6 +33,7 @@ from kafka_bridge.position_store import read_runs
 from kafka_bridge.positions import bridge_id, offsets_topic, positions_topic
 from kafka_bridge.records_copier import build_routes
 from kafka_bridge.status import BridgeStatus, Counters, Fault, LaneStatus
+from kafka_bridge.tls_watch import TlsWatch
 from kafka_bridge.topic_selection import has_patterns, named_topics, select_topics, wanted_topics
 from kafka_bridge.topics import (
     ensure_dead_letter_topic,
@@ -64,6 +65,7 @@ class Supervisor:
     def __init__(self, config: BridgeConfig, latency: LatencyHistogram) -> None:
         self._config = config
         self._startedAt = datetime.now(UTC)
+        self._certificates = TlsWatch([config.source.tls, config.target.tls])
         self._clientId = f"{config.instance}-{config.bridge}-{config.ordinal}"
         self._sourceAdmin = ClusterAdmin(client_settings.admin(config.source, self._clientId))
         self._targetAdmin = ClusterAdmin(client_settings.admin(config.target, self._clientId))
@@ -136,6 +138,7 @@ class Supervisor:
             target=target,
             missingTopics=missing,
             fault=Fault(reason=fault.reason, message=str(fault)) if fault is not None else None,
+            certificatesChanged=self._certificates.has_changed(),
             lanes=lanes,
             partitions=tuple(one for lane, _ in self._running() for one in lane.partition_status()),
             consumerGroups=self._groups.status() if self._groups is not None else (),

@@ -121,6 +121,10 @@ class Observed:
                 return Ailment("NotResumed", f"lane {lane.lane} has not resumed {seconds:.0f} s after an outage")
         return None
 
+    def has_old_certificates(self, container: Container) -> bool:
+        report = self.report(container)
+        return report is not None and report.certificatesChanged
+
     def has_fenced_lane(self, container: Container) -> bool:
         report = self.report(container)
         return report is not None and any(lane.state == "Fenced" for lane in report.lanes)

@@ -197,6 +197,9 @@ class _Convergence:
         elif current is not None and current.specHash == spec.specHash:
             if retired is not None and self._settle_succession(spec, current, retired):
                 return False
+            if mayRoll and self._observed.has_old_certificates(current):
+                self._steps.renew(current, "CertificatesChanged", "it has loaded others than its volumes hold now")
+                return True
             self._steps.keep_running(current, spec)
         elif current is not None and retired is not None:
             self._drop_one_of_two_outdated(current, retired)

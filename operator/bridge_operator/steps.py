@@ -119,6 +119,11 @@ class Steps:
                 act.Restart(container.name, container.ordinal, reason, message, "Warning", container.id)
             )
 
+    def renew(self, container: Container, reason: str, why: str) -> None:
+        """A restart that nothing went wrong before: back-off neither holds it back nor counts it."""
+        message = f"restarted {container.name}: {why}"
+        self.actions.append(act.Restart(container.name, container.ordinal, reason, message, "Normal", container.id))
+
     def _may_try_again(self, ordinal: int) -> bool:
         """Whether back-off lets this ordinal be started again now; notes the attempt, or the wait."""
         attempts, now = self.attempts.get(ordinal, Attempts()), self._now

@@ -1,11 +1,10 @@
 # Programs read their certificates when they start. Sourced, after common.sh and services.sh.
 
-# Restarts, one after the other, every running container whose certificate is newer than its start. Restarting is safe
-# at any time: producers and bridges repeat nothing, brokers keep their data.
+# Restarts, one after the other, every running service whose certificate is newer than its start. Restarting is safe at
+# any time: producers repeat nothing, brokers keep their data. Bridges are the operator's: it finds theirs changed itself.
 restart_after_new_certificates() {
   local id name started
-  for id in $(compose ps --quiet source-kafka target-kafka source-producer target-consumer) \
-    $(bridge_containers --filter status=running); do
+  for id in $(compose ps --quiet source-kafka target-kafka source-producer target-consumer); do
     started=$(date -d "$(docker inspect --format '{{.State.StartedAt}}' "$id")" +%s)
     [ "$(newest_certificate "$id")" -gt "$started" ] || continue
     name=$(docker inspect --format '{{.Name}}' "$id")

@@ -6,7 +6,7 @@ import json
 import re
 
 from support.flow import Flow
-from support.stack import Stack
+from support.stack import Stack, wait_until
 
 
 def test_up_ends_with_records_at_the_target(upOutput: tuple[Stack, str]) -> None:
@@ -50,12 +50,16 @@ def test_the_operator_serves_how_it_is(stack: Stack) -> None:
 
 def test_certificates_can_be_renewed_under_way(stack: Stack, flow: Flow) -> None:
     before = stack.script("certificates", "show").stdout.splitlines()
+    name = f"{stack.instance}-orders-0"
+    started = stack.facts(name)["State"]["StartedAt"]
 
     stack.script("certificates", "renew")
 
     after = stack.script("certificates", "show").stdout.splitlines()
     assert len(after) == len(before) == 7
     assert [old.split()[0] for old, new in zip(before, after, strict=True) if old == new] == ["ca"]
+    wait_until("the bridge has them", lambda: stack.facts(name)["State"]["StartedAt"] != started, 60)
+    assert "CertificatesChanged" in stack.script("bridgectl", "events", "orders").stdout
     flow.goes_on()
     flow.is_whole()
 

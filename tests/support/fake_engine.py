@@ -82,6 +82,8 @@ class FakeEngine:
         """Processes that have been started before then copy nothing, though there is something to copy."""
         self.deafSince: float | None = None
         """Those that have been started before then do not notice that a cluster is back."""
+        self.certificatesAt = 0.0
+        """When the certificates were last made anew."""
         self.answersSince = 0.0
         self.image: str | None = "sha256:image-1"
         self.byId: dict[str, FakeContainer] = {}
@@ -287,6 +289,7 @@ class FakeEngine:
             ready=all(lane.state == "Copying" for lane in lanes) and all(answers.values()),
             source=ClusterStatus(name="source", reachable=answers["source"], since=answering),
             target=ClusterStatus(name="target", reachable=answers["target"], since=answering),
+            certificatesChanged=one.startedAt < self.certificatesAt,
             lanes=tuple(lanes),
             partitions=(self._partition(lanes[0].lane, isStalled),) if lanes else (),
         )

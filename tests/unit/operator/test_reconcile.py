@@ -587,6 +587,27 @@ def test_a_paused_bridge_whose_manifest_is_deleted_goes(one: Harness) -> None:
     assert one.names() == []
 
 
+def test_new_certificates_are_loaded_by_one_replica_after_the_other(three: Harness) -> None:
+    before = set(three.engine.byId)
+    ready: list[int] = []
+    three.engine.certificatesAt = three.clock.now
+    three.run(60, watch=lambda: ready.append(three.report().readyReplicas))
+    assert [call for call in three.engine.calls if "restart" in call] == [
+        f"restart test-orders-{ordinal}" for ordinal in range(3)
+    ]
+    assert min(ready) == 2
+    assert set(three.engine.byId) == before
+    assert {event.type for event in three.events if event.reason == "CertificatesChanged"} == {"Normal"}
+    assert all(one.restarts == 0 for one in three.report().replicaReports), "nothing has gone wrong"
+
+
+def test_a_paused_bridge_keeps_its_old_certificates(one: Harness) -> None:
+    one.apply(bridge(paused=True))
+    one.engine.certificatesAt = one.clock.now
+    one.run(30)
+    assert one.engine.calls == []
+
+
 def test_another_restart_time_rolls_every_replica_one_at_a_time(three: Harness) -> None:
     before = set(three.engine.byId)
     away: list[int] = []
