@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bridge_operator.desired import ContainerSpec, NetworkLink
+from bridge_operator.desired import ContainerSpec, Limits, NetworkLink
 
 Severity = Literal["Normal", "Warning"]
 
@@ -66,6 +66,13 @@ class Unpause(OnContainer):
 @dataclass(frozen=True, slots=True)
 class Rename(OnContainer):
     newName: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetLimits(OnContainer):
+    """In place, while it runs."""
+
+    limits: Limits
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,19 @@ run long enough to be forgiven. The numbers are Kubernetes' own for crashing con
 from __future__ import annotations
 
 from dataclasses import dataclass
+from zlib import crc32
 
 
 @dataclass(frozen=True, slots=True)
 class BackoffRule:
-    """All in seconds."""
+    """All in seconds; `jitter` is the part by which a wait may be longer, so that what failed together does not try
+    again together.
+    """
 
     first: float = 10.0
     maximum: float = 300.0
     reset: float = 600.0
+    jitter: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,14 @@ class Attempts:
         if self.count == 0:
             return 0.0
         # Bounded before doubling: a count of thousands must not make an endless number.
-        return self.lastAt + min(rule.first * 2.0 ** min(self.count - 1, 32), rule.maximum)
+        wait = min(rule.first * 2.0 ** min(self.count - 1, 32), rule.maximum)
+        return self.lastAt + wait * (1.0 + rule.jitter * _chance(self.lastAt))
 
     def another(self, now: float, rule: BackoffRule) -> Attempts:
         """These attempts with one more, made now; earlier ones are forgiven after `rule.reset`."""
         return Attempts(1 if now - self.lastAt >= rule.reset else self.count + 1, now, self.total + 1)
+
+
+def _chance(seed: float) -> float:
+    """From 0 to 1, the same for the same moment: whoever asks again is told the same time."""
+    return crc32(repr(seed).encode()) / 2**32

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
@@ -17,10 +18,10 @@ from loguru import logger
 
 from bridge_operator import actions as act
 from bridge_operator.accepted import problems_of
-from bridge_operator.backoff import BackoffRule
+from bridge_operator.backoff import Attempts, BackoffRule
 from bridge_operator.conditions import Picture, conditions, unknown_conditions
-from bridge_operator.desired import Desired, EngineFacts, Fault, HealthThresholds
-from bridge_operator.engine import Engine, EngineError, EngineNotFound, EngineTransient, NameConflict
+from bridge_operator.desired import Desired, EngineFacts, Fault, HealthThresholds, Limits
+from bridge_operator.engine import Container, Engine, EngineError, EngineNotFound, EngineTransient, NameConflict
 from bridge_operator.executor import execute
 from bridge_operator.health_poller import Sightings
 from bridge_operator.manifest_store import ManifestStore
@@ -29,6 +30,7 @@ from bridge_operator.observed import Observed
 from bridge_operator.plan import Absent, Memory, Wish, plan
 from bridge_operator.report import BridgeReport, Condition, Event
 from bridge_operator.report_builder import bridge_report
+from bridge_operator.state_files import StateFiles
 from bridge_operator.wish import Surroundings, wish_for
 
 # A pass that failed is repeated after so long, doubling.
@@ -69,7 +71,9 @@ class _Outcome:
 
 
 class Controller:
-    """`factsOf` gives what manifests may refer to; `tell` takes events, `metrics` counts passes."""
+    """`factsOf` gives what manifests may refer to; `tell` takes events, `metrics` counts passes. `files` keep over a
+    restart how often replicas were started again.
+    """
 
     def __init__(
         self,
@@ -81,6 +85,7 @@ class Controller:
         factsOf: Callable[[], EngineFacts],
         tell: Callable[[Event], None],
         metrics: PassMetrics,
+        files: StateFiles,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._engine = engine
@@ -91,9 +96,12 @@ class Controller:
         self._factsOf = factsOf
         self._tell = tell
         self._metrics = metrics
+        self._files = files
+        self._attempts = files.read_attempts()
         self._clock = clock
         self._lock = threading.Lock()
         self._bridges: dict[str, _Bridge] = {}
+        self._limits: dict[str, dict[str, Limits]] = {}
         self._engineHealth = EngineHealth()
         self._passNumbers = count(1)
 
@@ -109,6 +117,11 @@ class Controller:
         with self._lock:
             known = set(self._bridges)
         return running | known | set(self._store.accepted.bridges) | set(self._store.catalog.bridges)
+
+    def forget_limits(self, name: str) -> None:
+        """Somebody may have changed what the containers of a bridge may use: it is asked for in the next pass."""
+        with self._lock:
+            self._limits.pop(name, None)
 
     def reports(self) -> list[BridgeReport]:
         """All bridges as last seen, with the newest figures of their processes."""
@@ -131,7 +144,7 @@ class Controller:
     def reconcile(self, name: str) -> float | None:
         """One pass; returns after how many seconds the next is due (None: at the resync). Never raises EngineError."""
         with self._lock:
-            bridge = self._bridges.setdefault(name, _Bridge())
+            bridge = self._bridges.setdefault(name, _Bridge(Memory(attempts=self._attempts.get(name, {}))))
         began = time.monotonic()
         result: PassResult = "error"
         with logger.contextualize(bridge=name, passId=next(self._passNumbers)):
@@ -168,9 +181,11 @@ class Controller:
             containers=containers,
             sightings=self._sightings.snapshot(),
             thresholds=wish.thresholds if isinstance(wish, Desired) else HealthThresholds(),
+            limits=self._limits_of(name, containers),
         )
         decided = plan(wish, observed, bridge.memory, self._rule)
         bridge.memory = decided.memory
+        self._keep_attempts(name, decided.memory.attempts)
         last = accepted.bridges.get(name)
         if isinstance(wish, Absent) and not observed.containers:
             self._forget(name)
@@ -200,11 +215,23 @@ class Controller:
         bridge.actingPasses = 0
         return decided.requeueAfter
 
+    def _limits_of(self, name: str, containers: Sequence[Container]) -> dict[str, Limits]:
+        """Each running container is asked once, and again when an event says that they were changed."""
+        with self._lock:
+            known = self._limits.setdefault(name, {})
+        for container in containers:
+            if container.state == "running" and container.id not in known:
+                with suppress(EngineNotFound):
+                    known[container.id] = self._engine.limits(container.id)
+        return known
+
     def _act(self, name: str, actions: tuple[act.Action, ...], generation: int) -> _Outcome:
         """All of them, also when one fails: they concern different replicas."""
         outcome = _Outcome()
         for action in actions:
             faultsBefore = len(outcome.faults)
+            if isinstance(action, act.SetLimits):
+                self.forget_limits(name)
             if isinstance(action, act.Start | act.Stop | act.Restart | act.Remove):
                 # What its process said so far no longer holds.
                 self._sightings.forget(action.containerId)
@@ -223,6 +250,16 @@ class Controller:
             self._metrics.note_action(type(action).__name__, "error" if failed else "success")
         return outcome
 
+    def _keep_attempts(self, name: str, attempts: Mapping[int, Attempts]) -> None:
+        """Written before the restart that they count: who crashes in between has counted one too many, not too few."""
+        with self._lock:
+            if attempts == self._attempts.get(name, {}):
+                return
+            self._attempts = {other: one for other, one in self._attempts.items() if other != name}
+            if attempts:
+                self._attempts[name] = dict(attempts)
+            self._files.write_attempts(self._attempts)
+
     def _retry_after(self, bridge: _Bridge) -> float:
         bridge.failures += 1
         return float(min(RETRY_FIRST_SECONDS * 2.0 ** min(bridge.failures - 1, 16), RETRY_MAX_SECONDS))
@@ -232,6 +269,7 @@ class Controller:
         self._store.forget(name)
         with self._lock:
             known = self._bridges.pop(name, None)
+            self._limits.pop(name, None)
         if known is not None and known.picture is not None:
             self._tell_event(name, "Normal", "Removed", f"bridge {name} is gone, its manifest was deleted")
 

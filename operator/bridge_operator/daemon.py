@@ -81,12 +81,16 @@ class Daemon:
             factsOf=self._facts,
             tell=self._files.add_event,
             metrics=PassMetrics(self.registry),
+            files=self._files,
         )
         self._poller = HealthPoller(engine, sightings, settings.managementNetwork, self._queue.add)
         self._fileWatcher = FileWatcher(settings.manifestsDir, self._reload)
         self._schemaWatcher = FileWatcher(settings.schemasDir, self._reload)
         self._engineWatcher = EngineWatcher(
-            engine, lambda name: self._queue.add(name, EVENT_SECONDS), self._enqueue_all
+            engine,
+            lambda name: self._queue.add(name, EVENT_SECONDS),
+            self._enqueue_all,
+            self._controller.forget_limits,
         )
 
     def run(self) -> None:

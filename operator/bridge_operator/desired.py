@@ -62,8 +62,17 @@ class NetworkLink:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What a container may use: bytes, 10^-9 cores, processes. They can be changed while it runs."""
+
+    memoryBytes: int
+    nanoCpus: int
+    pids: int
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerSpec:
-    """One replica's container, complete. Memory in bytes, CPU in 10^-9 cores."""
+    """One replica's container, complete."""
 
     name: str
     bridge: str
@@ -75,9 +84,7 @@ class ContainerSpec:
     mounts: tuple[Mount, ...]
     networks: tuple[NetworkLink, ...]
     schemaDigests: tuple[str, ...]
-    memoryBytes: int
-    nanoCpus: int
-    pids: int
+    limits: Limits
     restartedAt: str = ""
     healthCommand: tuple[str, ...] = HEALTH_COMMAND
     specHash: str = ""
@@ -175,9 +182,7 @@ def render(
             mounts=tuple(mounts),
             networks=tuple(NetworkLink(network, *facts.networks[network], aliases=(name,)) for network in networkNames),
             schemaDigests=tuple(f"{file}={facts.schemaDigests.get(file, '')}" for file in schemaFiles),
-            memoryBytes=memory_bytes(spec.resources.memory),
-            nanoCpus=nano_cpus(spec.resources.cpus),
-            pids=spec.resources.pids,
+            limits=Limits(memory_bytes(spec.resources.memory), nano_cpus(spec.resources.cpus), spec.resources.pids),
             restartedAt=spec.restartedAt or "",
         )
         containers.append(replace(container, specHash=spec_hash(container)))
@@ -193,7 +198,7 @@ def spec_hash(spec: ContainerSpec) -> str:
         "mounts": [(mount.volume, mount.target) for mount in spec.mounts],
         "networks": [(network.name, network.aliases) for network in spec.networks],
         "schemaDigests": spec.schemaDigests,
-        "limits": (spec.memoryBytes, spec.nanoCpus, spec.pids),
+        "limits": (spec.limits.memoryBytes, spec.limits.nanoCpus, spec.limits.pids),
         "health": spec.healthCommand,
         "restartedAt": spec.restartedAt,
     }

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 import docker
 import requests
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import APIError, DockerException, NotFound, create_api_error_from_http_exception
 
-from bridge_operator.desired import ContainerSpec
+from bridge_operator.desired import ContainerSpec, Limits
 from bridge_operator.engine import (
     BRIDGE_LABEL,
     GENERATION_LABEL,
@@ -80,6 +80,29 @@ class DockerEngine:
         except EngineNotFound:
             return None
 
+    def limits(self, containerId: str) -> Limits:
+        host = self._call(lambda api: api.inspect_container(containerId))["HostConfig"]
+        # A limit that was lifted is told as nothing, or as -1.
+        return Limits(max(host["Memory"] or 0, 0), max(host["NanoCpus"] or 0, 0), max(host["PidsLimit"] or 0, 0))
+
+    def set_limits(self, containerId: str, limits: Limits) -> None:
+        # docker's client knows neither NanoCpus nor PidsLimit here.
+        wanted = {
+            "Memory": limits.memoryBytes,
+            "MemorySwap": limits.memoryBytes,
+            "NanoCpus": limits.nanoCpus,
+            "PidsLimit": limits.pids,
+        }
+
+        def call(api: docker.APIClient) -> None:
+            url = f"{api.base_url}/v{api.api_version}/containers/{containerId}/update"
+            try:
+                api.post(url, json=wanted, timeout=CALL_SECONDS).raise_for_status()
+            except requests.HTTPError as error:
+                create_api_error_from_http_exception(error)
+
+        self._call(call)
+
     def create(self, spec: ContainerSpec, generation: int) -> str:
         """Create, attached to all its networks. NameConflict where the name belongs to somebody else."""
 
@@ -89,9 +112,11 @@ class DockerEngine:
                     docker.types.Mount(target=mount.target, source=mount.volume, type="volume", read_only=True)
                     for mount in spec.mounts
                 ],
-                mem_limit=spec.memoryBytes,
-                nano_cpus=spec.nanoCpus,
-                pids_limit=spec.pids,
+                mem_limit=spec.limits.memoryBytes,
+                # No swap: what is beyond its memory is killed, not slowed down.
+                memswap_limit=spec.limits.memoryBytes,
+                nano_cpus=spec.limits.nanoCpus,
+                pids_limit=spec.limits.pids,
                 read_only=True,
                 cap_drop=["ALL"],
                 security_opt=["no-new-privileges:true"],

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from bridge_operator.desired import ContainerSpec
+from bridge_operator.desired import ContainerSpec, Limits
 
 INSTANCE_LABEL = "bridge.kafka/instance"
 BRIDGE_LABEL = "bridge.kafka/bridge"
@@ -95,6 +95,12 @@ class Engine(Protocol):
         """By manifest name: name on the engine."""
 
     def image_id(self, image: str) -> str | None: ...
+    def limits(self, containerId: str) -> Limits:
+        """As they are in force. No list tells them: this is a call for each container."""
+
+    def set_limits(self, containerId: str, limits: Limits) -> None:
+        """While it runs."""
+
     def create(self, spec: ContainerSpec, generation: int) -> str: ...
     def start(self, containerId: str) -> None: ...
     def stop(self, containerId: str) -> None: ...

@@ -25,6 +25,8 @@ def execute(engine: Engine, action: act.Action, generation: int) -> None:
             engine.unpause(action.containerId)
         case act.Rename():
             engine.rename(action.containerId, action.newName)
+        case act.SetLimits():
+            engine.set_limits(action.containerId, action.limits)
         case act.Connect():
             engine.connect(action.containerId, action.link.networkId, action.link.aliases)
         case act.Disconnect():

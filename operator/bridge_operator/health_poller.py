@@ -129,6 +129,8 @@ def _signature(container: Container, observed: Observed) -> Any:
     told = report and (
         report.ready,
         report.missingTopics,
+        report.fault,
+        report.certificatesChanged,
         [(side.reachable, side.since) for side in (report.source, report.target)],
         [(lane.lane, lane.state, lane.reason) for lane in report.lanes],
     )

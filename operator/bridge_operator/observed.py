@@ -5,11 +5,11 @@ A container's own word counts only while it is fresh, and only about itself: a r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bridge_operator.desired import HealthThresholds
+from bridge_operator.desired import HealthThresholds, Limits
 from bridge_operator.engine import Container
 from kafka_bridge.status import BridgeStatus, ClusterStatus
 
@@ -35,12 +35,15 @@ class Ailment:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """`sightings` is by container id; `thresholds` are those of the bridge, where they are known."""
+    """`sightings` is by container id, and so are `limits`, where they have been asked for; `thresholds` are those of
+    the bridge, where they are known.
+    """
 
     now: float
     containers: tuple[Container, ...] = ()
     sightings: Mapping[str, Sighting] = field(default_factory=dict)
     thresholds: HealthThresholds = field(default_factory=HealthThresholds)
+    limits: Mapping[str, Limits] = field(default_factory=dict)
 
     def report(self, container: Container) -> BridgeStatus | None:
         """What the container's process said, where that is fresh."""
@@ -82,44 +85,47 @@ class Observed:
         )
 
     def ailment(self, container: Container) -> Ailment | None:
-        """What a restart may mend, though the process runs. Nothing of that while a cluster does not answer."""
+        """What a restart may mend, though the process runs."""
+        return next((one for at, one in self._suspicions(container) if self.now >= at), None)
+
+    def seconds_to_ailment(self, container: Container) -> float | None:
+        """After how long this report would be taken for an ailment, if nothing better came; None: never."""
+        return min((at - self.now for at, _ in self._suspicions(container) if at > self.now), default=None)
+
+    def _suspicions(self, container: Container) -> Iterator[tuple[float, Ailment]]:
+        """What may be wrong, and when that is certain. Nothing of that while a cluster does not answer."""
         if container.state != "running":
-            return None
+            return
         if container.health == "unhealthy":
-            return Ailment("Unhealthy", "its health check has failed three times")
+            yield self.now, Ailment("Unhealthy", "its health check has failed three times")
         report = self.report(container)
         if report is None or not (report.source.reachable and report.target.reachable):
-            return None
+            return
         answering = max(report.source.since, report.target.since)
-        return self._stall(report, answering) or self._missed_resumption(report, answering)
+        yield from self._stalls(report, answering)
+        yield from self._missed_resumptions(report, answering)
 
-    def _stall(self, report: BridgeStatus, answering: datetime) -> Ailment | None:
-        """Records are there, and its lane says that it copies, and does not."""
+    def _stalls(self, report: BridgeStatus, answering: datetime) -> Iterator[tuple[float, Ailment]]:
+        """Records are there, and a lane that says that it copies does not copy them."""
         copyingSince = {lane.lane: lane.since for lane in report.lanes if lane.state == "Copying"}
         for one in report.partitions:
-            if not one.lag or one.lane not in copyingSince:
-                continue
-            last = max(one.lastProgress or report.startedAt, copyingSince[one.lane], answering)
-            if self.now - last.timestamp() > self.thresholds.stallSeconds:
-                seconds = self.now - last.timestamp()
-                return Ailment(
-                    "Stalled", f"nothing of {one.topic}-{one.partition} was copied for {seconds:.0f} s, lag {one.lag}"
-                )
-        return None
+            if one.lag and one.lane in copyingSince:
+                last = max(one.lastProgress or report.startedAt, copyingSince[one.lane], answering).timestamp()
+                why = f"nothing of {one.topic}-{one.partition} was copied for {self.now - last:.0f} s, lag {one.lag}"
+                yield last + self.thresholds.stallSeconds, Ailment("Stalled", why)
 
-    def _missed_resumption(self, report: BridgeStatus, answering: datetime) -> Ailment | None:
+    def _missed_resumptions(self, report: BridgeStatus, answering: datetime) -> Iterator[tuple[float, Ailment]]:
         """Both clusters answer again, and a lane that lived through that has not copied since.
 
         A process that is hardly older than their answers has begun with them: a restart would change nothing for it.
         """
-        seconds, patience = self.now - answering.timestamp(), self.thresholds.resumeSeconds
-        if seconds <= patience or (answering - report.startedAt).total_seconds() <= patience:
-            return None
+        patience = self.thresholds.resumeSeconds
+        if (answering - report.startedAt).total_seconds() <= patience:
+            return
         for lane in report.lanes:
-            hasResumed = lane.lastCopying is None or lane.lastCopying > answering
-            if lane.state in ("Waiting", "Starting") and not hasResumed:
-                return Ailment("NotResumed", f"lane {lane.lane} has not resumed {seconds:.0f} s after an outage")
-        return None
+            if lane.state in ("Waiting", "Starting") and lane.lastCopying is not None and lane.lastCopying <= answering:
+                why = f"lane {lane.lane} has not resumed {self.now - answering.timestamp():.0f} s after an outage"
+                yield answering.timestamp() + patience, Ailment("NotResumed", why)
 
     def has_old_certificates(self, container: Container) -> bool:
         report = self.report(container)

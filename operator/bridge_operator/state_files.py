@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from loguru import logger
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from bridge_operator.accepted import Accepted
+from bridge_operator.backoff import Attempts
 from bridge_operator.report import EVENTS_FILE, STATUS_FILE, Event, OperatorReport
 
 ACCEPTED_FILE = "accepted.json"
+ATTEMPTS_FILE = "attempts.json"
+# How often each replica was started again, by bridge and ordinal.
+AttemptsByBridge = dict[str, dict[int, Attempts]]
+_ATTEMPTS = TypeAdapter(AttemptsByBridge)
+Value = TypeVar("Value")
 # Events are cut back to the newer half when there are so many.
 EVENTS_KEPT = 2000
 
@@ -33,14 +41,24 @@ class StateFiles:
 
     def read_accepted(self) -> Accepted:
         """Empty where there is none, or none that can be read."""
-        path = self._folder / ACCEPTED_FILE
+        return self._read(ACCEPTED_FILE, Accepted.model_validate_json) or Accepted()
+
+    def write_attempts(self, attempts: AttemptsByBridge) -> None:
+        self._replace(ATTEMPTS_FILE, _ATTEMPTS.dump_json(attempts).decode())
+
+    def read_attempts(self) -> AttemptsByBridge:
+        """Empty where there is none, or none that can be read."""
+        return self._read(ATTEMPTS_FILE, _ATTEMPTS.validate_json) or {}
+
+    def _read(self, name: str, parse: Callable[[bytes], Value]) -> Value | None:
+        path = self._folder / name
         try:
-            return Accepted.model_validate_json(path.read_bytes())
+            return parse(path.read_bytes())
         except FileNotFoundError:
-            return Accepted()
+            return None
         except (OSError, ValidationError) as error:
             logger.warning("{} cannot be read and is left aside: {}", path, error)
-            return Accepted()
+            return None
 
     def add_event(self, event: Event) -> None:
         logger.log("INFO" if event.type == "Normal" else "WARNING", "{} {}: {}", event.bridge or "operator",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from bridge_operator import actions as act
 from bridge_operator.backoff import Attempts, BackoffRule
-from bridge_operator.desired import ContainerSpec
+from bridge_operator.desired import ContainerSpec, Limits
 from bridge_operator.engine import Container
 from bridge_operator.observed import Observed
 
@@ -52,12 +52,15 @@ class Steps:
             self.actions.append(
                 act.Unpause(container.name, container.ordinal, "Unpaused", message, "Warning", container.id)
             )
-        elif spec is not None and self._mend_networks(container, spec):
+        elif spec is not None and (self._mend_networks(container, spec) or self._mend_limits(container, spec)):
             return
         elif container.state in ("exited", "created"):
             self._start(container)
         elif (ailment := self._observed.ailment(container)) is not None:
             self.restart(container, ailment.reason, ailment.why)
+        elif (seconds := self._observed.seconds_to_ailment(container)) is not None:
+            # No event tells that nothing happens.
+            self.look_again_after(seconds)
 
     def _mend_networks(self, container: Container, spec: ContainerSpec) -> bool:
         """True where an attachment is missing, or is to a network that was removed and made again."""
@@ -79,6 +82,18 @@ class Steps:
                 )  # fmt: skip
             return True
         return False
+
+    def _mend_limits(self, container: Container, spec: ContainerSpec) -> bool:
+        """True where somebody has changed them by hand."""
+        found = self._observed.limits.get(container.id, spec.limits)
+        if container.state != "running" or found == spec.limits:
+            return False
+        message = f"set the limits of {container.name} back: {_limits_text(found)} had been set by hand"
+        self.actions.append(
+            act.SetLimits(container.name, container.ordinal, "LimitsRestored", message, "Warning", container.id,
+                          spec.limits)
+        )  # fmt: skip
+        return True
 
     # ---- single steps
 
@@ -134,3 +149,10 @@ class Steps:
         self.waiting[ordinal] = nextAt
         self.look_again_after(nextAt - now)
         return False
+
+
+def _limits_text(limits: Limits) -> str:
+    cores, memory = limits.nanoCpus / 10**9, limits.memoryBytes / 2**20
+    told = [f"{memory:.0f} MiB" if memory else "", f"{cores:g} cores" if cores else "",
+            f"{limits.pids} processes" if limits.pids else ""]  # fmt: skip
+    return ", ".join(one for one in told if one) or "no limits"

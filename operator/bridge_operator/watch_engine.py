@@ -21,18 +21,22 @@ RETRY_FIRST_SECONDS, RETRY_MAX_SECONDS = 1.0, 15.0
 
 
 class EngineWatcher:
-    """`enqueue` is called with a bridge's name, `enqueueAll` where anything may have changed."""
+    """`enqueue` is called with a bridge's name, `enqueueAll` where anything may have changed; `suspectLimits` before
+    that, where the limits of a bridge's container may have.
+    """
 
     def __init__(
         self,
         engine: Engine,
         enqueue: Callable[[str], None],
         enqueueAll: Callable[[], None],
+        suspectLimits: Callable[[str], None] = lambda name: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._engine = engine
         self._enqueue = enqueue
         self._enqueueAll = enqueueAll
+        self._suspectLimits = suspectLimits
         self._clock = clock
         self.lastEventAt: float | None = None
         """When the engine last told of something, in seconds since the epoch."""
@@ -56,6 +60,8 @@ class EngineWatcher:
             if stopping.is_set():
                 return
             self.lastEventAt = self._clock()
+            if event.action == "update":
+                self._suspectLimits(event.bridge)
             if event.bridge:
                 self._enqueue(event.bridge)
             else:

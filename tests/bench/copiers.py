@@ -13,7 +13,7 @@ from bench.cases import Case
 from bench.tools import tool_answer
 from bridge_operator.model import DEFAULT_LANES
 from support.clusters import Bridge, Clusters
-from support.stack import wait_until
+from support.stack import run, wait_until
 
 BRIDGE, MIRROR_MAKER = "bridge", "mirror-maker"
 COPIERS = (BRIDGE, MIRROR_MAKER)
@@ -47,6 +47,9 @@ class Copier(Protocol):
 
     def crash(self) -> int:
         """SIGKILL, and again as whoever watches over it does; the time of the signal in nanoseconds."""
+
+    def complaint(self) -> str:
+        """Why it will never copy another record by itself; empty where nothing is known of that kind."""
 
     def rest(self) -> None:
         """After a round."""
@@ -95,6 +98,9 @@ class BridgeCopier:
         wait_until(f"{bridge.name} is dead", lambda: not self._is_running(bridge), 20, 0.02)
         bridge.start()
         return killed
+
+    def complaint(self) -> str:
+        return ""
 
     def _is_running(self, bridge: Bridge) -> bool:
         return bool(self._clusters.stack.facts(bridge.name)["State"]["Running"])
@@ -222,6 +228,14 @@ class MirrorMakerCopier:
 
     def crash(self) -> int:
         return _kill(self.pids()[0])
+
+    def complaint(self) -> str:
+        """Connect never starts a task again that has died of an error."""
+        log = run("docker", "logs", self._container, wanted=None)
+        lines = (log.stdout + log.stderr).splitlines()
+        deaths = [number for number, line in enumerate(lines) if "will not recover until manually restarted" in line]
+        causes = [line for line in lines[deaths[0] :] if line.startswith("Caused by: ")] if deaths else []
+        return f"a task died ({causes[-1].removeprefix('Caused by: ')})" if causes else "a task died" if deaths else ""
 
     def rest(self) -> None:
         """It goes on."""

@@ -21,7 +21,7 @@ from bench.copiers import COPIERS, MAKERS, MIRROR_MAKER, MIRROR_MAKER_HEAP, TUNI
 from bench.delays import latency, recovery
 from bench.measure import Unreadable
 from bench.report import print_table, write_json
-from bench.rounds import Bench, say, throughput
+from bench.rounds import Bench, CopierBroken, say, throughput
 from bridge_operator.model import DEFAULT_LANES
 from support.clusters import INSIDE, Clusters
 from support.stack import PROJECT_ROOT, Stack, kept_clean
@@ -109,11 +109,24 @@ def put_schemas(stack: Stack) -> None:
     )  # fmt: skip
 
 
-def measure_case(bench: Bench, case: Case, copier: Copier) -> str | None:
-    """The sentence of what went wrong, if something did: one case must not take the others with it."""
+def measure_case(bench: Bench, case: Case, copier: Copier, attempts: int = 3) -> str | None:
+    """The sentence of what went wrong, if something did: one case must not take the others with it.
+
+    A copier that has broken down begins the case anew; that it has is noted beside the figures.
+    """
     say(f"{case.name}: {copier.name}")
+    before = list(bench.figures)
     try:
         MEASURES[case.measure](bench, case, copier)
+    except CopierBroken as error:
+        say(f"  {case.name}, {copier.name}: {error}")
+        bench.notes.append(f"{case.name}, {copier.name}: {error}; all its rounds were begun anew")
+        bench.figures[:] = before
+        copier.end()
+        bench.forget_topics()
+        if attempts > 1:
+            return measure_case(bench, case, copier, attempts - 1)
+        return f"{case.name}, {copier.name}: {error}, again and again"
     except (AssertionError, Unreadable, OSError, subprocess.SubprocessError, ValueError) as error:
         say(f"  {case.name}, {copier.name} FAILED: {error}\n{last_words(bench.clusters.stack)}")
         return f"{case.name}, {copier.name}: {str(error).splitlines()[0]}"

@@ -17,7 +17,13 @@ from bench.tools import Tool, tool_answer
 from support.clusters import Clusters
 
 FILL_SECONDS, COPY_SECONDS, HOLD_SECONDS = 400, 400, 600
+# So often it is looked whether the one that is waited for has given up.
+LOOK_SECONDS = 5.0
 STARTED = time.monotonic()
+
+
+class CopierBroken(AssertionError):
+    """It will never copy another record by itself: the message says why."""
 
 
 def say(text: str) -> None:
@@ -123,7 +129,7 @@ def copy_once(bench: Bench, case: Case, copier: Copier, number: int) -> dict[str
             with CpuClock(copier.pids()) as clock:
                 if filler:
                     filler.go_on()
-                seen = watcher.answer(COPY_SECONDS + 90)
+                seen = await_copy(watcher, copier)
         memory = peak_memory(copier.pids())
     copier.rest()
     isEqual = seen["checksums"] == wanted["checksums"] or (case.isConverted and copier.name.startswith(BRIDGE))
@@ -136,6 +142,17 @@ def copy_once(bench: Bench, case: Case, copier: Copier, number: int) -> dict[str
         "cpu": (clock.between(seen["began"], seen["ended"]) / count * 1e6, "CPU s/million"),
         "memory": (memory / 1e6, "MB"),
     }
+
+
+def await_copy(watcher: Tool, copier: Copier) -> dict[str, Any]:
+    """What the watcher says once everything is there."""
+    deadline = time.monotonic() + COPY_SECONDS + 90
+    while time.monotonic() < deadline:
+        if found := watcher.maybe(LOOK_SECONDS):
+            return found
+        if complaint := copier.complaint():
+            raise CopierBroken(complaint)
+    return watcher.answer(0)
 
 
 def throughput(bench: Bench, case: Case, copier: Copier) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge_operator.desired import ContainerSpec, Mount, NetworkLink
+from bridge_operator.desired import ContainerSpec, Limits, Mount, NetworkLink
 from bridge_operator.docker_engine import DockerEngine
 from bridge_operator.engine import Container, EngineEvent, EngineNotFound, EngineTransient, LogRequest, NameConflict
 from support.stack import CommandFailed, Stack, wait_until
@@ -85,9 +85,7 @@ def wanted_container(stack: Stack, engine: DockerEngine, image: str) -> Containe
         mounts=(Mount(engine.volumes()["tls"], "/etc/kafka-bridge/tls/source"),),
         networks=tuple(NetworkLink(one, *networks[one], aliases=(name, "by-another-name")) for one in NETWORKS),
         schemaDigests=(),
-        memoryBytes=64 * 2**20,
-        nanoCpus=500_000_000,
-        pids=64,
+        limits=Limits(64 * 2**20, 500_000_000, 64),
         healthCommand=("test", "!", "-f", "/tmp/ill"),
         specHash="hash-1",
     )
@@ -199,6 +197,18 @@ def test_a_container_without_enough_memory_is_seen_to_end(
     stack.docker("exec", containerId, "sh", "-c", USE_ALL_MEMORY)
 
     assert ended(engine).exitCode == 137
+
+
+def test_limits_are_told_and_set_while_it_runs(stack: Stack, engine: DockerEngine, spec: ContainerSpec) -> None:
+    containerId = engine.create(spec, generation=1)
+    engine.start(containerId)
+    assert engine.limits(containerId) == spec.limits
+
+    stack.docker("update", "--memory", "128m", "--memory-swap", "256m", "--cpus", "2", "--pids-limit", "-1", spec.name)
+    assert engine.limits(containerId) == Limits(128 * 2**20, 2 * 10**9, 0)
+    engine.set_limits(containerId, spec.limits)
+
+    assert engine.limits(containerId) == spec.limits
 
 
 def test_health_is_told(stack: Stack, engine: DockerEngine, spec: ContainerSpec) -> None:
@@ -328,6 +338,8 @@ ON_NOTHING: list[tuple[str, Callable[[DockerEngine], object]]] = [
     ("unpause", lambda engine: engine.unpause("nothing-of-that-name")),
     ("connect", lambda engine: engine.connect("nothing-of-that-name", "no-such-network", ())),
     ("disconnect", lambda engine: engine.disconnect("nothing-of-that-name", "no-such-network")),
+    ("limits", lambda engine: engine.limits("nothing-of-that-name")),
+    ("set_limits", lambda engine: engine.set_limits("nothing-of-that-name", Limits(64 * 2**20, 0, 64))),
     ("logs", lambda engine: list(engine.logs("nothing-of-that-name", LogRequest()))),
 ]
 

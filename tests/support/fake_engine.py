@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
-from bridge_operator.desired import ContainerSpec
+from bridge_operator.desired import ContainerSpec, Limits
 from bridge_operator.engine import (
     Container,
     Endpoint,
@@ -57,6 +57,7 @@ class FakeContainer:
     ordinal: int = -1
     generation: int = 0
     specHash: str = ""
+    limits: Limits | None = None
     state: str = "created"
     health: str = ""
     exitCode: int | None = None
@@ -132,6 +133,16 @@ class FakeEngine:
         self._answer()
         return self.image
 
+    def limits(self, containerId: str) -> Limits:
+        self._answer()
+        found = self._get(containerId).limits
+        assert found is not None, "a foreign container is not asked for its limits"
+        return found
+
+    def set_limits(self, containerId: str, limits: Limits) -> None:
+        with self._change(f"update {self._name(containerId)}"):
+            self._get(containerId).limits = limits
+
     def create(self, spec: ContainerSpec, generation: int) -> str:
         with self._change(f"create {spec.name}"):
             taken = next((one for one in self.byId.values() if one.name == spec.name), None)
@@ -150,6 +161,7 @@ class FakeEngine:
                 ordinal=spec.ordinal,
                 generation=generation,
                 specHash=spec.specHash,
+                limits=spec.limits,
                 createdAt=self.clock.now,
                 endpoints={link.engineName: "" for link in spec.networks},
                 aliases={link.engineName: link.aliases for link in spec.networks},

@@ -88,6 +88,7 @@ class Harness:
             factsOf=self._facts,
             tell=self.events.append,
             metrics=PassMetrics(self.registry),
+            files=StateFiles(self._folder),
             clock=self.clock,
         )
 

@@ -14,7 +14,10 @@ from bridge_operator.cli.words import age
 from support.bridgectl import Desk, ago, bridge, report
 
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
-COMMANDS = ("validate", "status", "health", "describe", "events", "wait", "schema", "version")
+COMMANDS = (
+    *("status", "health", "get", "describe", "events", "logs", "wait"),
+    *("validate", "diff", "apply", "delete", "pause", "resume", "restart", "rewind", "schema", "version"),
+)
 
 
 @pytest.fixture(name="desk")
@@ -66,7 +69,7 @@ def test_each_command_explains_itself(desk: Desk, command: str) -> None:
 
 def test_a_misspelt_command_is_guessed(desk: Desk) -> None:
     done = desk.run("stauts")
-    assert "Did you mean 'status'?" in done.stderr
+    assert "Did you mean 'status', 'restart'?" in done.stderr
     assert done.exit_code == 2
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge_operator.desired import ContainerSpec, Desired, EngineFacts, Mount, memory_bytes, nano_cpus, render
+from bridge_operator.desired import ContainerSpec, Desired, EngineFacts, Limits, Mount, memory_bytes, nano_cpus, render
 from bridge_operator.model import KafkaBridge
 from kafka_bridge.config import BridgeConfig
 from support.operator_harness import CLUSTERS, bridge
@@ -45,7 +45,7 @@ def test_a_replica_gets_what_its_bridge_needs_and_nothing_else() -> None:
     )
     assert [link.engineName for link in spec.networks] == ["kbo_network1", "kbo_network2", "kbo_network3"]
     assert all(link.aliases == ("kbo-orders-0",) for link in spec.networks)
-    assert (spec.memoryBytes, spec.nanoCpus, spec.pids) == (256 * 2**20, 500_000_000, 64)
+    assert spec.limits == Limits(256 * 2**20, 500_000_000, 64)
     assert len(only(rendered(bridge())).mounts) == 2, "no schema, no schema volume"
 
 
