@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bridge_operator.cli.completion import bridge_argument
 from bridge_operator.cli.drafts import bridge_identity, carry_out, draft_of, dry, identity_of, reference, refusing
 from bridge_operator.cli.output import write_line
 from bridge_operator.cli.tools import tools_of
@@ -14,7 +15,7 @@ from bridge_operator.cli.tools import tools_of
 if TYPE_CHECKING:
     from bridge_operator.manifest_edits import Change
 
-Bridges = Annotated[list[str], typer.Argument(metavar="BRIDGE...", help="Names of bridges.")]
+Bridges = Annotated[list[str], bridge_argument("BRIDGE...", "Names of bridges.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
 
 
@@ -58,7 +59,7 @@ def restart(context: typer.Context, bridges: Bridges, dryRun: DryRun = False) ->
 
 def rewind(
     context: typer.Context,
-    bridge: Annotated[str, typer.Argument(metavar="BRIDGE", help="Name of a bridge.")],
+    bridge: Annotated[str, bridge_argument("BRIDGE", "Name of a bridge.")],
     to: Annotated[
         str, typer.Option("--to", metavar="PLACE", help="earliest, latest, an offset or a time (2026-11-24T10:00:00Z).")
     ],

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from bridge_operator.cli.completion import bridge_argument
 from bridge_operator.cli.output import EXIT_NO, EXIT_UNKNOWN, say_not_found, state_text, table, warn, write_line
 from bridge_operator.cli.picture import Picture, problem_text, take_picture
 from bridge_operator.cli.tools import tools_of
@@ -21,7 +22,7 @@ LABEL_WIDTH = 20
 
 def describe(
     context: typer.Context,
-    bridges: Annotated[list[str], typer.Argument(metavar="BRIDGE...", help="Names of bridges.")],
+    bridges: Annotated[list[str], bridge_argument("BRIDGE...", "Names of bridges.")],
 ) -> None:
     """Show one bridge in full: conditions, replicas, wrong manifests, the last events.
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from bridge_operator.cli.completion import bridge_argument
 from bridge_operator.cli.output import OutputForm, table, write_data, write_line
 from bridge_operator.cli.tools import Tools, tools_of
 from bridge_operator.cli.words import NONE, age_since, one_line
@@ -28,7 +29,7 @@ class EventType(StrEnum):
 
 def events(
     context: typer.Context,
-    bridges: Annotated[list[str] | None, typer.Argument(metavar="[BRIDGE]...", help="Show theirs alone.")] = None,
+    bridges: Annotated[list[str] | None, bridge_argument("[BRIDGE]...", "Show theirs alone.")] = None,
     types: Annotated[EventType | None, typer.Option("--types", help="Show those of this type alone.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many of the newest to show.")] = 100,
     output: Annotated[OutputForm, typer.Option("--output", "-o", help="Form of the output.")] = OutputForm.TABLE,

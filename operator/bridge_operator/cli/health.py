@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from bridge_operator.cli.completion import bridge_argument
 from bridge_operator.cli.output import EXIT_NO, EXIT_UNKNOWN, say_not_found, warn, write_line
 from bridge_operator.cli.picture import Picture, take_picture
 from bridge_operator.cli.tools import tools_of
@@ -21,7 +22,7 @@ VERDICTS = {HEALTHY: ("healthy", "green"), EXIT_NO: ("not healthy", "red"), EXIT
 
 def health(
     context: typer.Context,
-    bridges: Annotated[list[str] | None, typer.Argument(metavar="[BRIDGE]...", help="Judge these alone.")] = None,
+    bridges: Annotated[list[str] | None, bridge_argument("[BRIDGE]...", "Judge these alone.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Write nothing; the exit code tells.")] = False,
 ) -> None:
     """Tell whether bridges are healthy, by the exit code.

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from bridge_operator.cli.completion import bridge_argument
 from bridge_operator.cli.durations import parse_duration
 from bridge_operator.cli.output import EXIT_NO, EXIT_UNKNOWN, fail, say_not_found, warn
 from bridge_operator.cli.tools import Tools, tools_of
@@ -45,7 +46,7 @@ class Reader:
 
 def logs(
     context: typer.Context,
-    bridge: Annotated[str, typer.Argument(metavar="BRIDGE", help="Name of a bridge.")],
+    bridge: Annotated[str, bridge_argument("BRIDGE", "Name of a bridge.")],
     replica: Annotated[int | None, typer.Option("--replica", "-r", min=0, help="That of this ordinal alone.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on, and show what is written.")] = False,
     tail: Annotated[int | None, typer.Option("--tail", min=0, help="The last lines alone, so many.")] = None,

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from bridge_operator.cli.apply import apply, diff
 from bridge_operator.cli.change import delete, pause, restart, resume, rewind
+from bridge_operator.cli.completion import completion, is_completing
 from bridge_operator.cli.describe import describe
 from bridge_operator.cli.events import events
 from bridge_operator.cli.get import get
@@ -41,6 +42,7 @@ LOOKING: tuple[Callable[..., None], ...] = (status, health, get, describe, event
 CHANGING: tuple[Callable[..., None], ...] = (validate, diff, apply, delete, pause, resume, restart, rewind, schema)
 for command in LOOKING + CHANGING:
     app.command()(command)
+app.command()(completion)
 app.command("version")(show_version)
 
 
@@ -51,6 +53,10 @@ def _bridgectl() -> None:
 
 def main() -> None:
     """Run a command. Whatever was not foreseen ends in one sentence and 2, since nothing could be told."""
+    if is_completing():
+        from typer.completion import completion_init  # type: ignore[attr-defined]
+
+        completion_init()
     try:
         app(prog_name=PROGRAM)
     except Exception as error:

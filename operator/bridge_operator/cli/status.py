@@ -11,6 +11,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
+from bridge_operator.cli.completion import bridge_argument
 from bridge_operator.cli.output import (
     EXIT_NO,
     EXIT_UNKNOWN,
@@ -36,7 +37,7 @@ WATCH_SECONDS = 1.0
 
 def status(
     context: typer.Context,
-    bridges: Annotated[list[str] | None, typer.Argument(metavar="[BRIDGE]...", help="Show these alone.")] = None,
+    bridges: Annotated[list[str] | None, bridge_argument("[BRIDGE]...", "Show these alone.")] = None,
     output: Annotated[OutputForm, typer.Option("--output", "-o", help="Form of the output.")] = OutputForm.TABLE,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on, and show what changes.")] = False,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from bridge_operator.cli.completion import bridge_argument
 from bridge_operator.cli.durations import parse_duration
 from bridge_operator.cli.output import EXIT_NO, EXIT_UNKNOWN, fail, warn, write_line
 from bridge_operator.cli.picture import Picture, take_picture
@@ -52,7 +53,7 @@ def parse_goal(text: str) -> Goal:
 
 def wait(
     context: typer.Context,
-    bridges: Annotated[list[str], typer.Argument(metavar="BRIDGE...", help="Names of bridges.")],
+    bridges: Annotated[list[str], bridge_argument("BRIDGE...", "Names of bridges.")],
     goal: Annotated[
         Goal, typer.Option("--for", parser=parse_goal, metavar="GOAL", help="condition=NAME[=STATUS] or delete.")
     ],

@@ -16,7 +16,7 @@ from support.bridgectl import Desk, ago, bridge, report
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 COMMANDS = (
     *("status", "health", "get", "describe", "events", "logs", "wait"),
-    *("validate", "diff", "apply", "delete", "pause", "resume", "restart", "rewind", "schema", "version"),
+    *("validate", "diff", "apply", "delete", "pause", "resume", "restart", "rewind", "schema", "completion", "version"),
 )
 
 
