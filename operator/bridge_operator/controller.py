@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,17 +17,19 @@ from itertools import count
 from loguru import logger
 
 from bridge_operator import actions as act
-from bridge_operator.accepted import problems_of
+from bridge_operator.accepted import Accepted, problems_of
 from bridge_operator.backoff import Attempts, BackoffRule
+from bridge_operator.catalog import Catalog
 from bridge_operator.conditions import Picture, conditions, unknown_conditions
-from bridge_operator.desired import Desired, EngineFacts, Fault, HealthThresholds, Limits
+from bridge_operator.desired import Desired, Fault, HealthThresholds, Limits
 from bridge_operator.engine import Container, Engine, EngineError, EngineNotFound, EngineTransient, NameConflict
+from bridge_operator.engine_survey import Survey, Surveyor
 from bridge_operator.executor import execute
 from bridge_operator.health_poller import Sightings
 from bridge_operator.manifest_store import ManifestStore
 from bridge_operator.metrics import PassMetrics, PassResult
 from bridge_operator.observed import Observed
-from bridge_operator.plan import Absent, Memory, Wish, plan
+from bridge_operator.plan import Absent, Memory, Plan, Wish, plan
 from bridge_operator.report import BridgeReport, Condition, Event
 from bridge_operator.report_builder import bridge_report
 from bridge_operator.state_files import StateFiles
@@ -71,8 +73,8 @@ class _Outcome:
 
 
 class Controller:
-    """`factsOf` gives what manifests may refer to; `tell` takes events, `metrics` counts passes. `files` keep over a
-    restart how often replicas were started again.
+    """`tell` takes events, `metrics` counts passes. `files` keep over a restart how often replicas were started
+    again.
     """
 
     def __init__(
@@ -82,7 +84,7 @@ class Controller:
         sightings: Sightings,
         surroundings: Surroundings,
         rule: BackoffRule,
-        factsOf: Callable[[], EngineFacts],
+        surveyor: Surveyor,
         tell: Callable[[Event], None],
         metrics: PassMetrics,
         files: StateFiles,
@@ -93,7 +95,7 @@ class Controller:
         self._sightings = sightings
         self._surroundings = surroundings
         self._rule = rule
-        self._factsOf = factsOf
+        self._surveyor = surveyor
         self._tell = tell
         self._metrics = metrics
         self._files = files
@@ -111,9 +113,9 @@ class Controller:
     def engineHealth(self) -> EngineHealth:
         return self._engineHealth
 
-    def names(self) -> set[str]:
-        """Every bridge that is wanted, was wanted, or has containers. Raises EngineError."""
-        running = {container.bridge for container in self._engine.containers()}
+    def names(self, containers: Iterable[Container] = ()) -> set[str]:
+        """Every bridge that is wanted, was wanted, or has one of these containers."""
+        running = {container.bridge for container in containers}
         with self._lock:
             known = set(self._bridges)
         return running | known | set(self._store.accepted.bridges) | set(self._store.catalog.bridges)
@@ -141,15 +143,19 @@ class Controller:
 
     # ---- a pass
 
-    def reconcile(self, name: str) -> float | None:
-        """One pass; returns after how many seconds the next is due (None: at the resync). Never raises EngineError."""
+    def reconcile(self, name: str, asOf: float = float("inf"), isOneOfMany: bool = False) -> float | None:
+        """One pass; returns after how many seconds the next is due (None: at the resync). Never raises EngineError.
+
+        It sees everything that had happened by `asOf`, and what is now where it comes to act. `isOneOfMany`: other
+        passes wait, which can share its look.
+        """
         with self._lock:
             bridge = self._bridges.setdefault(name, _Bridge(Memory(attempts=self._attempts.get(name, {}))))
         began = time.monotonic()
         result: PassResult = "error"
         with logger.contextualize(bridge=name, passId=next(self._passNumbers)):
             try:
-                again = self._pass(name, bridge)
+                again = self._pass(name, bridge, asOf, isOneOfMany)
                 if bridge.fault is None:
                     result = "requeue" if bridge.actingPasses else "success"
                 return again
@@ -170,20 +176,14 @@ class Controller:
             finally:
                 self._metrics.note_pass(result, time.monotonic() - began)
 
-    def _pass(self, name: str, bridge: _Bridge) -> float | None:
-        containers = tuple(self._engine.containers(name))
-        facts = self._factsOf()
+    def _pass(self, name: str, bridge: _Bridge, asOf: float, isOneOfMany: bool) -> float | None:
+        survey = self._surveyor.look(name, asOf, isOneOfMany)
         self._engineHealth = EngineHealth(True, "")
         catalog, accepted = self._store.catalog, self._store.accepted
-        wish = wish_for(name, catalog, accepted, facts, self._surroundings)
-        observed = Observed(
-            now=self._clock(),
-            containers=containers,
-            sightings=self._sightings.snapshot(),
-            thresholds=wish.thresholds if isinstance(wish, Desired) else HealthThresholds(),
-            limits=self._limits_of(name, containers),
-        )
-        decided = plan(wish, observed, bridge.memory, self._rule)
+        wish, observed, decided = self._decide(name, bridge.memory, survey, catalog, accepted)
+        if decided.actions and not self._surveyor.is_fresh(survey):
+            survey = self._surveyor.look_alone(name)
+            wish, observed, decided = self._decide(name, bridge.memory, survey, catalog, accepted)
         bridge.memory = decided.memory
         self._keep_attempts(name, decided.memory.attempts)
         last = accepted.bridges.get(name)
@@ -214,6 +214,20 @@ class Controller:
             return ACT_AGAIN_SECONDS if bridge.actingPasses < BRISK_PASSES else SLOW_SECONDS
         bridge.actingPasses = 0
         return decided.requeueAfter
+
+    def _decide(
+        self, name: str, memory: Memory, survey: Survey, catalog: Catalog, accepted: Accepted
+    ) -> tuple[Wish, Observed, Plan]:
+        """What is wanted, what is there, and what to do about the difference."""
+        wish = wish_for(name, catalog, accepted, survey.facts, self._surroundings)
+        observed = Observed(
+            now=self._clock(),
+            containers=survey.containers,
+            sightings=self._sightings.snapshot(),
+            thresholds=wish.thresholds if isinstance(wish, Desired) else HealthThresholds(),
+            limits=self._limits_of(name, survey.containers),
+        )
+        return wish, observed, plan(wish, observed, memory, self._rule)
 
     def _limits_of(self, name: str, containers: Sequence[Container]) -> dict[str, Limits]:
         """Each running container is asked once, and again when an event says that they were changed."""

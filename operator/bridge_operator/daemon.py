@@ -22,7 +22,8 @@ from bridge_operator.backoff import BackoffRule
 from bridge_operator.controller import Controller
 from bridge_operator.desired import EngineFacts
 from bridge_operator.docker_engine import DockerEngine
-from bridge_operator.engine import Engine, EngineError
+from bridge_operator.engine import Container, Engine, EngineError
+from bridge_operator.engine_survey import Surveyor
 from bridge_operator.health_poller import HealthPoller, Sightings
 from bridge_operator.manifest_store import ManifestStore, schema_digests
 from bridge_operator.manifests import load_folder
@@ -38,6 +39,8 @@ from bridge_operator.wish import Surroundings
 from bridge_operator.work_queue import WorkQueue
 
 WORKERS = 4
+# Where so many passes wait, one list of all containers costs less than one for each.
+MANY = 3
 # The report is renewed at least so often; readers take one that is three times as old for dead.
 REPORT_SECONDS = 5.0
 STOP_SECONDS = 5.0
@@ -61,6 +64,7 @@ class Daemon:
         self._queue = WorkQueue()
         self._files = StateFiles(settings.stateDir)
         self._store = ManifestStore(lambda: load_folder(settings.manifestsDir, settings.schemasDir), self._files)
+        self._surveyor = Surveyor(engine, self._facts)
         sightings = Sightings()
         self._controller = Controller(
             engine=engine,
@@ -78,7 +82,7 @@ class Daemon:
                 settings.crashBackoffMaxSeconds,
                 settings.crashBackoffResetSeconds,
             ),
-            factsOf=self._facts,
+            surveyor=self._surveyor,
             tell=self._files.add_event,
             metrics=PassMetrics(self.registry),
             files=self._files,
@@ -167,7 +171,8 @@ class Daemon:
         while (name := self._queue.get()) is not None:
             requeueAfter: float | None = self._settings.resyncSeconds
             try:
-                requeueAfter = self._controller.reconcile(name)
+                isOneOfMany = len(self._queue.waiting_for()) >= MANY
+                requeueAfter = self._controller.reconcile(name, self._queue.as_of(name), isOneOfMany)
             finally:
                 self._queue.done(name)
                 self._reportDue.set()
@@ -179,26 +184,28 @@ class Daemon:
             self._reload()
 
     def _reload(self) -> None:
-        """Read the manifests and look at every bridge."""
-        try:
-            generations = {
-                one.bridge: one.generation for one in sorted(self._engine.containers(), key=lambda one: one.generation)
-            }
-        except EngineError as error:
-            logger.warning("{}", error)
-            generations = {}
+        """Read the manifests and look at every bridge: one survey serves for all."""
+        containers, asOf = self._survey()
+        generations = {one.bridge: one.generation for one in sorted(containers, key=lambda one: one.generation)}
         self._store.reload(generations)
-        self._enqueue_all()
+        for name in self._controller.names(containers):
+            self._queue.add(name, asOf=asOf)
         self._resyncedAt = datetime.now(UTC)
         self._reportDue.set()
 
     def _enqueue_all(self) -> None:
+        containers, asOf = self._survey()
+        for name in self._controller.names(containers):
+            self._queue.add(name, asOf=asOf)
+
+    def _survey(self) -> tuple[tuple[Container, ...], float | None]:
+        """All containers, and as of when; none and now where the engine does not answer: passes will say so."""
         try:
-            names = self._controller.names()
-        except EngineError:
-            names = set(self._store.accepted.bridges)
-        for name in names:
-            self._queue.add(name)
+            survey = self._surveyor.survey()
+        except EngineError as error:
+            logger.warning("{}", error)
+            return (), None
+        return survey.containers, survey.takenAt
 
     def _facts(self) -> EngineFacts:
         return EngineFacts(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from bridge_operator.catalog import Catalog, Problem
@@ -16,6 +17,8 @@ from bridge_operator.manifest_files import SourceFile, read_file, read_folder
 from bridge_operator.manifest_references import missing_clusters, missing_schemas, repeated_names
 from bridge_operator.model import KafkaBridge, KafkaCluster
 from bridge_operator.yaml_source import Place, read_documents, split_documents
+
+FILES_REMEMBERED = 2_000
 
 
 def load_folder(folder: Path, schemaFolder: Path | None) -> Catalog:
@@ -60,10 +63,16 @@ def _read_all(files: Iterable[SourceFile]) -> list[ReadDocument]:
     documents: list[ReadDocument] = []
     for file in files:
         if file.fault is None:
-            documents += [read(document, file.name) for document in read_documents(file.text)]
+            documents += _read_text(file.name, file.text)
         else:
             documents += _without_reading(file, *file.fault)
     return documents
+
+
+@lru_cache(maxsize=FILES_REMEMBERED)
+def _read_text(name: str, text: str) -> tuple[ReadDocument, ...]:
+    """Remembered: at a resync hardly any file has changed, and reading YAML is what costs."""
+    return tuple(read(document, name) for document in read_documents(text))
 
 
 def _without_reading(file: SourceFile, found: str, expected: str) -> list[ReadDocument]:

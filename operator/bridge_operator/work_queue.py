@@ -21,12 +21,18 @@ class WorkQueue:
         self._due: dict[str, float] = {}
         self._order: list[tuple[float, str]] = []
         self._busy: dict[str, float] = {}
+        self._requests: dict[str, list[tuple[float, float]]] = {}
+        self._asOf: dict[str, float] = {}
         self._closed = False
 
-    def add(self, name: str, delaySeconds: float = 0.0) -> None:
-        """Ask for a pass over `name`, at the latest after `delaySeconds`; an earlier date that is set stands."""
+    def add(self, name: str, delaySeconds: float = 0.0, asOf: float | None = None) -> None:
+        """Ask for a pass over `name`, at the latest after `delaySeconds`; an earlier date that is set stands.
+
+        It has to see all that had happened by `asOf`: by its date, where nothing else is said.
+        """
         with self._changed:
             due = self._clock() + max(0.0, delaySeconds)
+            self._requests.setdefault(name, []).append((due, due if asOf is None else asOf))
             if due < self._due.get(name, float("inf")):
                 self._due[name] = due
                 heapq.heappush(self._order, (due, name))
@@ -39,7 +45,9 @@ class WorkQueue:
             while not self._closed:
                 name, waitSeconds = self._next()
                 if name is not None:
-                    self._busy[name] = self._clock()
+                    now = self._busy[name] = self._clock()
+                    requests = self._requests.pop(name)
+                    self._asOf[name] = max(asOf for due, asOf in requests if due <= now)
                     return name
                 if deadline is not None:
                     left = deadline - self._clock()
@@ -53,9 +61,15 @@ class WorkQueue:
         """The pass is over; `name` may be given out again."""
         with self._changed:
             self._busy.pop(name, None)
+            self._asOf.pop(name, None)
             if name in self._due:
                 heapq.heappush(self._order, (self._due[name], name))
             self._changed.notify()
+
+    def as_of(self, name: str) -> float:
+        """What the pass over `name` that runs has to have seen, at the least."""
+        with self._changed:
+            return self._asOf[name]
 
     def busy_for(self) -> dict[str, float]:
         """The passes that run, and for how many seconds already."""

@@ -12,6 +12,7 @@ from bridge_operator.backoff import BackoffRule
 from bridge_operator.catalog import Catalog
 from bridge_operator.controller import Controller
 from bridge_operator.desired import EngineFacts
+from bridge_operator.engine_survey import Surveyor
 from bridge_operator.health_poller import Sightings
 from bridge_operator.manifest_store import ManifestStore
 from bridge_operator.metrics import PassMetrics
@@ -78,6 +79,7 @@ class Harness:
         """A new process: what the former one only remembered is lost, what it wrote down is not."""
         self.sightings = Sightings()
         self.registry = CollectorRegistry()
+        self.surveyor = Surveyor(self.engine, self.facts, self.clock)
         self.store = ManifestStore(lambda: self.catalog, StateFiles(self._folder))
         self.controller = Controller(
             engine=self.engine,
@@ -85,7 +87,7 @@ class Harness:
             sightings=self.sightings,
             surroundings=Surroundings("test", "image", "network2", "schemas", self.graceSeconds),
             rule=self.rule,
-            factsOf=self._facts,
+            surveyor=self.surveyor,
             tell=self.events.append,
             metrics=PassMetrics(self.registry),
             files=StateFiles(self._folder),
@@ -134,7 +136,7 @@ class Harness:
     def reasons(self) -> list[str]:
         return [event.reason for event in self.events]
 
-    def _facts(self) -> EngineFacts:
+    def facts(self) -> EngineFacts:
         return EngineFacts(
             networks=self.engine.networks(),
             volumes=self.engine.volumes(),

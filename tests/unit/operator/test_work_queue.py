@@ -103,3 +103,23 @@ def test_what_waits_for_a_worker_is_told_with_how_long() -> None:
     assert set(waiting.values()) == {3.0}
     clock.advance(9.0)
     assert waiting.keys() | {"b"} == queue.waiting_for().keys()
+
+
+def test_a_pass_has_to_see_what_had_happened_when_it_was_asked_for() -> None:
+    queue, clock = new_queue()
+    start = clock.now
+    queue.add("orders", 120.0)
+    queue.add("orders", asOf=start - 5)
+    assert queue.get(0) == "orders"
+    assert queue.as_of("orders") == start - 5, "what is due in two minutes is no reason to look at what is then"
+    queue.add("orders")
+    queue.done("orders")
+    clock.advance(1)
+    queue.add("orders", 0.0, asOf=start)
+    assert queue.get(0) == "orders"
+    assert queue.as_of("orders") == start, "the latest of all that were due"
+    queue.done("orders")
+    queue.add("orders", 10.0)
+    clock.advance(30)
+    assert queue.get(0) == "orders"
+    assert queue.as_of("orders") == start + 11
