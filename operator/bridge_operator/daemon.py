@@ -264,7 +264,7 @@ def main() -> int:
     daemon = Daemon(settings, engine)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: daemon.stop())
-    endWeb = serve(build_app(daemon.report, daemon.registry), settings.httpPort)
+    endWeb = serve(build_app(daemon.report, daemon.registry), settings.httpAddress, settings.httpPort)
     with lock:
         daemon.run()
     endWeb()

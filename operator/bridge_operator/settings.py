@@ -44,8 +44,9 @@ class Settings(BaseSettings):
     """Where the engine's API answers."""
     managementNetwork: str = "network2"
     """Network over which bridges are asked for their status."""
+    httpAddress: str = "0.0.0.0"
+    """Where health, status and metrics are served: on all networks of the container, which is on one."""
     httpPort: Annotated[int, Field(ge=1, le=65_535)] = 8080
-    """Port on which health, status and metrics are served there."""
     resyncSeconds: Seconds = 120
     """Full comparison; finds what no event told."""
     healthPollSeconds: Seconds = 2

@@ -43,10 +43,10 @@ def build_app(report: Callable[[], OperatorReport], registry: CollectorRegistry)
     )
 
 
-def serve(app: Starlette, port: int) -> Callable[[], None]:
+def serve(app: Starlette, address: str, port: int) -> Callable[[], None]:
     """Serve in a thread of its own; signals stay with the caller. Returns what ends it."""
     server = uvicorn.Server(
-        uvicorn.Config(app, host="0.0.0.0", port=port, log_level="warning", access_log=False, lifespan="off")
+        uvicorn.Config(app, host=address, port=port, log_level="warning", access_log=False, lifespan="off")
     )
     threading.Thread(target=server.run, name="web", daemon=True).start()
     return lambda: server.handle_exit(signal.SIGTERM, None)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 from pathlib import Path
+
+_REQUEST = re.compile(rb"[A-Z]+ /[^ ]*")
 
 
 class EngineDoor:
@@ -17,6 +20,8 @@ class EngineDoor:
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
         self._listener: socket.socket | None = None
+        self.requests: list[str] = []
+        """The first lines of those that came, as far as each came in one piece."""
 
     @property
     def url(self) -> str:
@@ -48,11 +53,14 @@ class EngineDoor:
                 with self._lock:
                     self._connections |= {caller, engine}
                 for source, sink in ((caller, engine), (engine, caller)):
-                    threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
+                    isCaller = source is caller
+                    threading.Thread(target=self._pass_on, args=(source, sink, isCaller), daemon=True).start()
 
-    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pass_on(self, source: socket.socket, sink: socket.socket, isCaller: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65_536):
+                if isCaller and (request := _REQUEST.match(data)):
+                    self.requests.append(request[0].decode())
                 sink.sendall(data)
         _end(sink)
         with self._lock:

@@ -26,6 +26,7 @@ WIRED_FIELDS = {
     "stateDir",
     "engineSocket",
     "managementNetwork",
+    "httpAddress",
     "httpPort",
 }
 
