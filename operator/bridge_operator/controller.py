@@ -233,6 +233,8 @@ class Controller:
         """Each running container is asked once, and again when an event says that they were changed."""
         with self._lock:
             known = self._limits.setdefault(name, {})
+        for gone in known.keys() - {container.id for container in containers}:
+            del known[gone]
         for container in containers:
             if container.state == "running" and container.id not in known:
                 with suppress(EngineNotFound):

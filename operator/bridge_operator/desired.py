@@ -69,6 +69,16 @@ class Limits:
     nanoCpus: int
     pids: int
 
+    def is_in_force(self, found: Limits) -> bool:
+        """Whether an engine that tells `found` keeps to these. What it tells as 0, it is not able to limit: no update
+        of it would change that.
+        """
+        return (
+            found.memoryBytes in (0, self.memoryBytes)
+            and found.nanoCpus in (0, self.nanoCpus)
+            and found.pids in (0, self.pids)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ContainerSpec:

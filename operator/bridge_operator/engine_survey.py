@@ -27,9 +27,6 @@ class Survey:
     containers: tuple[Container, ...]
     facts: EngineFacts
 
-    def of(self, bridge: str) -> tuple[Container, ...]:
-        return tuple(one for one in self.containers if one.bridge == bridge)
-
 
 @dataclass(slots=True)
 class Surveyor:

@@ -86,7 +86,7 @@ class Steps:
     def _mend_limits(self, container: Container, spec: ContainerSpec) -> bool:
         """True where somebody has changed them by hand."""
         found = self._observed.limits.get(container.id, spec.limits)
-        if container.state != "running" or found == spec.limits:
+        if container.state != "running" or spec.limits.is_in_force(found):
             return False
         message = f"set the limits of {container.name} back: {_limits_text(found)} had been set by hand"
         self.actions.append(
@@ -153,6 +153,4 @@ class Steps:
 
 def _limits_text(limits: Limits) -> str:
     cores, memory = limits.nanoCpus / 10**9, limits.memoryBytes / 2**20
-    told = [f"{memory:.0f} MiB" if memory else "", f"{cores:g} cores" if cores else "",
-            f"{limits.pids} processes" if limits.pids else ""]  # fmt: skip
-    return ", ".join(one for one in told if one) or "no limits"
+    return f"{memory:.0f} MiB, {cores:g} cores, {limits.pids} processes"

@@ -63,7 +63,7 @@ def test_whoever_was_asked_for_after_it_looks_anew(counted: Counted) -> None:
 
 def test_one_of_many_looks_for_all(counted: Counted) -> None:
     for name in NAMES[:3]:
-        assert counted.surveyor.look(name, counted.clock.now, isForMany=True).of(name)
+        assert counted.surveyor.look(name, counted.clock.now, isForMany=True).containers
     assert counted.lists == [None]
 
 

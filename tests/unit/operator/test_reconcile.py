@@ -212,7 +212,7 @@ def test_a_replica_that_never_worked_is_not_restarted_for_not_resuming(tmp_path:
 def test_limits_that_were_changed_by_hand_are_set_back(one: Harness) -> None:
     wanted = one.engine.named("test-orders-0").limits
     assert wanted is not None
-    one.engine.named("test-orders-0").limits = Limits(2**20, 0, 0)
+    one.engine.named("test-orders-0").limits = Limits(2**20, 10**9, 7)
     one.run(10)
     assert one.engine.calls == [], "no list tells of it"
     one.controller.forget_limits("orders")
@@ -220,14 +220,22 @@ def test_limits_that_were_changed_by_hand_are_set_back(one: Harness) -> None:
     assert one.engine.calls == ["update test-orders-0"]
     assert one.engine.named("test-orders-0").limits == wanted
     [event] = [event for event in one.events if event.reason == "LimitsRestored"]
-    assert event.message == "set the limits of test-orders-0 back: 1 MiB had been set by hand"
+    assert event.message == "set the limits of test-orders-0 back: 1 MiB, 1 cores, 7 processes had been set by hand"
 
 
 def test_a_new_operator_finds_limits_that_were_changed_while_there_was_none(one: Harness) -> None:
-    one.engine.named("test-orders-0").limits = Limits(0, 0, 0)
+    one.engine.named("test-orders-0").limits = Limits(2**20, 10**9, 7)
     one.start_operator()
     one.run(10)
     assert one.engine.calls == ["update test-orders-0"]
+
+
+def test_what_an_engine_cannot_limit_is_not_set_again_and_again(one: Harness) -> None:
+    """Without the kernel's part of it, it takes a limit, warns, and tells 0."""
+    one.engine.named("test-orders-0").limits = Limits(0, 0, 0)
+    one.start_operator()
+    one.run(30)
+    assert one.engine.calls == []
 
 
 def test_limits_are_not_asked_for_at_every_pass(one: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
