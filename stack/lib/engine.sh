@@ -89,18 +89,20 @@ start_engine() {
   [ "$(id -u)" -eq 0 ] || fail "the Docker engine does not answer; start it, or add $(id -un) to the group docker"
   command -v dockerd >/dev/null || fail "no Docker engine answers and none is installed here; check DOCKER_HOST"
   say "starting the Docker engine"
+  local launched=no deadline=$((SECONDS + 90))
   if [ -d /run/systemd/system ]; then
     systemctl start docker
-  else
-    # A pid file that outlived its engine stops a new one.
-    if ! pgrep -x dockerd >/dev/null; then
+    launched=yes
+  fi
+  until engine_answers; do
+    # One that is just ending is waited for.
+    if [ "$launched" = no ] && ! pgrep -x dockerd >/dev/null; then
+      launched=yes
+      # A pid file that outlived its engine stops a new one.
       rm -f /var/run/docker.pid /run/docker/containerd/containerd.pid
       # A command by itself: as part of an && or || list a shell would stay behind it and keep a pipe of ours open.
       setsid nohup dockerd >"$engineLog" 2>&1 </dev/null &
     fi
-  fi
-  local deadline=$((SECONDS + 90))
-  until engine_answers; do
     [ "$SECONDS" -lt "$deadline" ] || { tail -n 15 "$engineLog" >&2 2>/dev/null; fail "the Docker engine did not answer within 90 s (its log is above)"; }
     sleep 0.5
   done

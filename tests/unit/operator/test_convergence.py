@@ -35,9 +35,14 @@ def assert_sound(harness: Harness) -> None:
     assert len(atWork) == len(set(atWork)), f"{sorted(atWork)} at work after {harness.engine.calls[-5:]}"
 
 
-def settle(harness: Harness) -> None:
-    """Long enough for every back-off to run out."""
-    harness.run(700, stepSeconds=5.0)
+def settle(harness: Harness, replicas: int) -> None:
+    """Until all is as it should be, or every back-off has run out."""
+    for _ in range(14):
+        harness.run(50, stepSeconds=5.0)
+        isReady = not replicas or harness.condition("Ready").status == "True"
+        names = sorted(one.name for one in own(harness.engine))
+        if isReady and names == [f"test-orders-{ordinal}" for ordinal in range(replicas)]:
+            return
 
 
 STORIES: dict[str, tuple[KafkaBridge, Callable[[Harness], None], KafkaBridge]] = {
@@ -80,7 +85,7 @@ def test_with_a_fault_at_every_call_it_still_converges(tmp_path: Path, story: st
         harness, happened = tell(number)
         if not happened or (kind == "readFails" and number > READS):
             break
-        settle(harness)
+        settle(harness, second.spec.replicas)
         assert_converged(harness, second.spec.replicas)
         assert len(harness.engine.calls) <= 2 * calls + 4, "a fault is no reason to begin everything anew"
         number += 1
@@ -188,7 +193,7 @@ def test_after_any_history_it_converges(history: list[Step], replicas: int) -> N
         harness.engine.faultAt = None
         harness.engine.sourceReachable = harness.engine.targetReachable = True
         harness.apply(bridge(replicas=replicas, commitIntervalMs=321))
-        settle(harness)
+        settle(harness, replicas)
         assert harness.engine.named("foreign").state == "running", "what is not the operator's own is not touched"
         del harness.engine.byId[harness.engine.named("foreign").id]
         assert_converged(harness, replicas)

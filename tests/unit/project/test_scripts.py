@@ -54,8 +54,15 @@ def test_the_engine_that_a_script_starts_does_not_keep_its_output_open(tmp_path:
     """`stack/up | tee log` on a machine whose engine is down would never come to its end."""
     stubs = tmp_path / "stubs"
     stubs.mkdir()
-    # A machine on which no engine runs; removing its pid file is not for a test.
-    for name, code in {"dockerd": "sleep 8", "docker": "exit 0", "pgrep": "exit 1", "rm": "exit 0"}.items():
+    # A machine on which an engine is just ending, and then none runs. Removing its pid file is not for a test, and no
+    # process of this one may be taken for an engine.
+    codes = {
+        "dockerd": f"touch {tmp_path}/started; exec sleep 8",
+        "docker": f"test -f {tmp_path}/started",
+        "pgrep": f"test -f {tmp_path}/ended && exit 1; touch {tmp_path}/ended",
+        "rm": "exit 0",
+    }
+    for name, code in codes.items():
         (stubs / name).write_text(f"#!/bin/sh\n{code}\n")
         (stubs / name).chmod(0o755)
     script = f"""
@@ -63,7 +70,7 @@ def test_the_engine_that_a_script_starts_does_not_keep_its_output_open(tmp_path:
         engineLog={tmp_path}/engine.log; PATH={stubs}:$PATH; id() {{ echo 0; }}
         start_engine"""
     begin = time.monotonic()
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "engine.log").exists(), "the engine was not started"
     assert time.monotonic() - begin < 6, "the reader of this script's output waits for the engine's end"
