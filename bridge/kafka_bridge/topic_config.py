@@ -255,7 +255,10 @@ class Rewind(ConfigModel):
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", description="a name for this request")]
     topic: TopicName | None = None
     partition: Annotated[int, Field(ge=0, strict=True)] | None = None
-    to: Annotated[int, Field(ge=0, strict=True)] | StartPosition
+    to: Annotated[
+        Annotated[int, Field(ge=0, strict=True)] | StartPosition,
+        Field(description=f"an offset, earliest, latest or {POINT_IN_TIME}"),
+    ]
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:

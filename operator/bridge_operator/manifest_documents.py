@@ -66,7 +66,11 @@ def read(document: Document, file: str) -> ReadDocument:
             except ValidationError as error:
                 told = {problem.fieldPath for problem in problems}
                 found = islice(_model_problems(bare, document.root, error.errors(include_url=False)), MAX_PROBLEMS + 1)
-                problems += [problem for problem in found if problem.fieldPath not in told]
+                for problem in found:
+                    # Of a value that may be one thing or another, pydantic tells of each that it is not that.
+                    if problem.fieldPath not in told:
+                        told.add(problem.fieldPath)
+                        problems.append(problem)
     problems.sort(key=lambda problem: (problem.line, problem.column))
     if len(problems) > MAX_PROBLEMS:
         more = f"more than {MAX_PROBLEMS} problems"
@@ -150,7 +154,7 @@ def _model_problems(bare: ReadDocument, root: Node, errors: Sequence[ErrorDetail
     schema = _schema(bare.kind)
     for error in errors:
         # pydantic marks a key that is wrong itself; its own name is enough.
-        path: FieldPath = tuple(step for step in error["loc"] if step != "[key]")
+        path = _path_in(root, tuple(step for step in error["loc"] if step != "[key]"), error["type"] == "missing")
         if error["type"] == "mistakes":
             for at, found, expected in error["ctx"]["mistakes"]:
                 inner = (*path, *at)
@@ -180,6 +184,19 @@ def _model_problems(bare: ReadDocument, root: Node, errors: Sequence[ErrorDetail
             if error["type"] == "string_type" and not isinstance(node.value, dict | list | None):
                 expected += "; in quotes a number, true or false is text"
             yield _problem(bare, place, path, _found_words(node), expected)
+
+
+def _path_in(root: Node, path: FieldPath, isMissing: bool) -> FieldPath:
+    """As far as there is something: behind that, pydantic names what a value might have been, or what is missing."""
+    node = root
+    for end, step in enumerate(path):
+        if isinstance(node.value, dict) and isinstance(step, str) and step in node.value:
+            node = node.value[step].node
+        elif isinstance(node.value, list) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+        else:
+            return path[: end + 1] if isMissing else path[:end]
+    return path
 
 
 def _field_place(root: Node, path: FieldPath) -> Place:
@@ -254,6 +271,8 @@ def _subschema(schema: dict[str, Any], path: FieldPath) -> dict[str, Any]:
 def _resolved(schema: dict[str, Any], here: dict[str, Any]) -> dict[str, Any]:
     """Without references, and without the null that stands for a field that may be left out."""
     options = [option for option in here.get("anyOf", ()) if option.get("type") != "null"]
+    if len(options) > 1 and "description" in here:
+        return {"description": here["description"]}
     if options:
         return _resolved(schema, options[0])
     if "$ref" in here:

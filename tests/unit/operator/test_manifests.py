@@ -66,6 +66,15 @@ def cluster(old: str, new: str, line: int, column: int, fieldPath: str, *words: 
 
 
 SLIPS = [
+    *(
+        Slip("  lanes: 6", f"  rewind: [{{id: a, topic: orders, to: {to}}}]", 12, 39, "spec.rewind[0].to", words)
+        for to, words in (
+            ("soon", ("'soon'", "an offset, earliest, latest or a point in time")),
+            ("-1", ("the number -1", "an offset, earliest")),
+            ("[1]", ("a list of 1", "an offset, earliest")),
+            ("{a: 1}", ("a mapping", "an offset, earliest")),
+        )
+    ),
     # The YAML itself.
     Slip("  lanes: 6", "\tlanes: 6", 12, 1, "", ("a tab", "spaces")),
     Slip("replicas: 1", "replicas: [1", 12, 8, "", ("': 6'", "']'", "line 11")),
