@@ -340,7 +340,7 @@ def main() -> int:
             scale.clean()
             if arguments.json:
                 write_json(scale.figures, arguments.json)
-            print_figures(scale.figures, Console())
+            print_figures(scale.figures, Console(width=None if sys.stdout.isatty() else 160))
     return 0
 
 
