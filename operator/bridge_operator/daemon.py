@@ -9,7 +9,7 @@ import fcntl
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -188,13 +188,14 @@ class Daemon:
         containers, asOf = self._survey()
         generations = {one.bridge: one.generation for one in sorted(containers, key=lambda one: one.generation)}
         self._store.reload(generations)
-        for name in self._controller.names(containers):
-            self._queue.add(name, asOf=asOf)
+        self._enqueue(containers, asOf)
         self._resyncedAt = datetime.now(UTC)
         self._reportDue.set()
 
     def _enqueue_all(self) -> None:
-        containers, asOf = self._survey()
+        self._enqueue(*self._survey())
+
+    def _enqueue(self, containers: Iterable[Container], asOf: float | None) -> None:
         for name in self._controller.names(containers):
             self._queue.add(name, asOf=asOf)
 

@@ -6,7 +6,7 @@ import difflib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,17 +56,12 @@ class FolderDraft:
             if text != self._before.get(name)
         ]
 
-    def identities(self) -> list[Identity]:
-        """What stands in the folder now, drafts included."""
-        texts = [text for text in self._after.values() if text]
-        return [part.identity for text in texts for part in parts_of(_plain(text))]
-
     def text_of(self, identity: Identity) -> str | None:
         """A document as it stands now, without the marker before it."""
         file = self._file_of(identity)
         if file is None:
             return None
-        parts = parts_of(_plain(self._after[file] or ""))
+        parts = parts_of(self._after[file] or "")
         return next(bare(part.text) for part in parts if part.identity == identity)
 
     def change(self, identity: Identity, change: Change) -> bool:
@@ -137,7 +132,7 @@ class FolderDraft:
 
     def _file_of(self, identity: Identity) -> str | None:
         for name, text in self._after.items():
-            if text and any(part.identity == identity for part in parts_of(_plain(text))):
+            if text and any(part.identity == identity for part in parts_of(text)):
                 return name
         return None
 
@@ -156,18 +151,14 @@ def new_problems(before: Catalog, after: Catalog, files: Iterable[str]) -> list[
     return [*(str(problem) for problem in after.problems if str(problem) not in known), *faults]
 
 
-def documents_of(texts: Mapping[str, str]) -> list[tuple[str, Identity, str]]:
-    """File, identity and text of every document that has a kind and a name."""
+def documents_of(texts: Iterable[str]) -> list[tuple[Identity, str]]:
+    """Identity and text of every document that has a kind and a name."""
     return [
-        (file, part.identity, bare(part.text))
-        for file, text in texts.items()
-        for part in parts_of(_plain(text))
+        (part.identity, bare(part.text))
+        for text in texts
+        for part in parts_of(text)
         if part.identity.kind and part.identity.name
     ]
-
-
-def _plain(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _replace(path: Path, text: str) -> None:

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from bridge_operator.manifest_documents import read
-from bridge_operator.yaml_source import read_documents, split_documents
+from bridge_operator.yaml_source import read_documents, split_documents, with_plain_line_ends
 
 # Given a document that can be written to; tells whether it has changed anything.
 Change = Callable[[CommentedMap], bool]
@@ -46,7 +46,8 @@ class Part:
 
 
 def parts_of(text: str) -> list[Part]:
-    """The documents of a file that hold anything; line ends are "\\n"."""
+    """The documents of a file that hold anything; line ends are made plain."""
+    text = with_plain_line_ends(text)
     parts, at = [], 0
     for part, _ in split_documents(text):
         at = text.index(part, at)
@@ -69,7 +70,7 @@ def with_document(text: str, identity: Identity, document: str) -> str:
 def without_document(text: str, identity: Identity) -> str:
     """Empty where nothing else is left but remarks."""
     left = _rewritten(text, identity, lambda part: "")
-    return left if parts_of(_plain(left)) else ""
+    return left if parts_of(left) else ""
 
 
 def bare(document: str) -> str:
@@ -110,16 +111,12 @@ def add_to_spec(field: str, entry: Mapping[str, Any]) -> Change:
 
 
 def _rewritten(text: str, identity: Identity, rewrite: Callable[[str], str]) -> str:
-    plain = _plain(text)
+    plain = with_plain_line_ends(text)
     part = next((one for one in parts_of(plain) if one.identity == identity), None)
     if part is None:
         raise KeyError(identity)
     result = plain[: part.start] + rewrite(part.text) + plain[part.end :]
     return result.replace("\n", "\r\n") if "\r\n" in text else result
-
-
-def _plain(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _changed(part: str, change: Change) -> str:

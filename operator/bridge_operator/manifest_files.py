@@ -69,11 +69,15 @@ def read_file(path: Path, name: str) -> SourceFile | None:
         return _unreadable(name, error) if path.is_symlink() else None
     except OSError as error:
         return _unreadable(name, error)
-    # Bytes that are no UTF-8 stay visible to the reader of YAML, which can tell their place.
-    text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="surrogateescape")
+    text = decoded(content)
     if len(content) > MAX_BYTES:
         return SourceFile(name, text, (f"a file of more than {MAX_BYTES // 1024} KiB", "several smaller files"))
     return SourceFile(name, text)
+
+
+def decoded(content: bytes) -> str:
+    """Bytes that are no UTF-8 stay visible to the reader of YAML, which can tell their place."""
+    return content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="surrogateescape")
 
 
 def _unreadable(name: str, error: OSError) -> SourceFile:

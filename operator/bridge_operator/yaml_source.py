@@ -110,9 +110,13 @@ def read_documents(text: str) -> list[Document]:
     return documents
 
 
+def with_plain_line_ends(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def split_documents(text: str) -> Iterator[tuple[str, int]]:
     """The documents' texts with the line that each begins in; a marker ends even a block of text or a quote."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = with_plain_line_ends(text)
     marks = list(_MARKER.finditer(text))
     starts = [0, *(mark.start() if mark[0] == "---" else mark.end() for mark in marks)]
     ends = [*(mark.start() for mark in marks), len(text)]

@@ -17,8 +17,8 @@ from bench.tools import Tool, tool_answer
 from support.clusters import Clusters
 
 FILL_SECONDS, COPY_SECONDS, HOLD_SECONDS = 400, 400, 600
-# So often it is looked whether the one that is waited for has given up.
-LOOK_SECONDS = 5.0
+# Longer than a round takes: only then it is looked whether who is waited for has given up. Reading a log costs CPU.
+LOOK_SECONDS = 60.0
 STARTED = time.monotonic()
 
 

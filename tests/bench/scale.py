@@ -25,6 +25,7 @@ from bench.rounds import say
 from bridge_operator.desired import ContainerSpec, EngineFacts, render
 from bridge_operator.docker_engine import DockerEngine
 from support.engine_door import EngineDoor
+from support.manifests import CLUSTER
 from support.operator_harness import CLUSTERS, bridge
 from support.stack import Stack, kept_clean, run, wait_until
 
@@ -34,12 +35,6 @@ DOCKERFILE = 'FROM debian:trixie-slim\nENTRYPOINT ["sleep", "infinity"]\n'
 # As the operator has workers; with 16 the engine was no quicker.
 BARE_WORKERS = 4
 IDLE_RESYNC_SECONDS, IDLE_RESYNCS = 15, 4
-CLUSTER = """
-apiVersion: bridge.kafka/v1alpha1
-kind: KafkaCluster
-metadata: {{name: {name}}}
-spec: {{bootstrapServers: "{name}-kafka:9093", network: {network}, tls: {{secret: tls-bridge-{name}}}}}
-"""
 BRIDGE = """
 apiVersion: bridge.kafka/v1alpha1
 kind: KafkaBridge

@@ -14,14 +14,9 @@ import pytest
 from bridge_operator.daemon import Daemon
 from bridge_operator.settings import Settings
 from support.fake_engine import FakeClock, FakeEngine
+from support.manifests import CLUSTER
 from support.stack import wait_until
 
-CLUSTER = """
-apiVersion: bridge.kafka/v1alpha1
-kind: KafkaCluster
-metadata: {{name: {name}}}
-spec: {{bootstrapServers: "{name}-kafka:9093", network: {network}, tls: {{secret: tls-bridge-{name}}}}}
-"""
 BRIDGE = """
 apiVersion: bridge.kafka/v1alpha1
 kind: KafkaBridge

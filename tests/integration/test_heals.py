@@ -22,16 +22,11 @@ from bridge_operator.docker_engine import DockerEngine
 from bridge_operator.report_reader import read_events
 from bridge_operator.settings import Settings
 from support.engine_door import EngineDoor
+from support.manifests import CLUSTER
 from support.stack import PROJECT_ROOT, Stack, wait_until
 
 NETWORKS = ("network1", "network2", "network3")
 VOLUMES = ("tls-bridge-source", "tls-bridge-target")
-CLUSTER = """
-apiVersion: bridge.kafka/v1alpha1
-kind: KafkaCluster
-metadata: {{name: {name}}}
-spec: {{bootstrapServers: "{name}-kafka:9093", network: {network}, tls: {{secret: tls-bridge-{name}}}}}
-"""
 BRIDGE = """
 apiVersion: bridge.kafka/v1alpha1
 kind: KafkaBridge

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+# To be formatted with name and network.
+CLUSTER = """
+apiVersion: bridge.kafka/v1alpha1
+kind: KafkaCluster
+metadata: {{name: {name}}}
+spec: {{bootstrapServers: "{name}-kafka:9093", network: {network}, tls: {{secret: tls-bridge-{name}}}}}
+"""
+
 
 class Manifests:
     """Remembers the folder's files as they were when it was made."""

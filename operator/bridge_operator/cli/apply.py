@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from bridge_operator.cli.drafts import carry_out, draft_of, dry, reference, refusing
-from bridge_operator.cli.output import EXIT_NO, fail, write_line
+from bridge_operator.cli.drafts import DryRun, carry_out, draft_of, dry, reference, refuse, refusing
+from bridge_operator.cli.output import EXIT_NO, EXIT_USAGE, fail, write_line
 from bridge_operator.cli.tools import tools_of
-from bridge_operator.cli.words import count, one_line
+from bridge_operator.cli.validate import STDIN, STDIN_NAME
+from bridge_operator.cli.words import count, printable
 
 if TYPE_CHECKING:
     from bridge_operator.manifest_changes import FolderDraft
     from bridge_operator.manifest_edits import Identity
 
-STDIN, STDIN_NAME = "-", "<stdin>"
-EXIT_USAGE = 2
 DIFF_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 Files = Annotated[
@@ -32,7 +31,7 @@ Files = Annotated[
 def apply(
     context: typer.Context,
     filenames: Files,
-    dryRun: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")] = False,
+    dryRun: DryRun = False,
 ) -> None:
     """Take manifests into the folder that the operator watches: each in the place of its namesake, or as a new file.
 
@@ -68,24 +67,19 @@ def diff(context: typer.Context, filenames: Files) -> None:
             pass
         carry_out(tools, draft, dryRun=True)
     for line in draft.diff():
-        write_line(Text(one_line_kept(line), style=DIFF_STYLES.get(line[:1], "")))
+        write_line(Text(printable(line.expandtabs()), style=DIFF_STYLES.get(line[:1], "")))
     if draft.changes:
         raise typer.Exit(EXIT_NO)
-
-
-def one_line_kept(line: str) -> str:
-    """Without what a terminal would obey; spaces stay as they are."""
-    return "".join(one if one.isprintable() else "\ufffd" for one in line.expandtabs())
 
 
 def _put_all(draft: FolderDraft, texts: dict[str, str]) -> Iterator[tuple[Identity, str]]:
     from bridge_operator.manifest_changes import documents_of
 
     _require_valid(texts)
-    documents = documents_of(texts)
+    documents = documents_of(texts.values())
     if not documents:
         fail(f"there is no manifest in {', '.join(texts)}", EXIT_NO)
-    for _, identity, document in documents:
+    for identity, document in documents:
         before = draft.text_of(identity)
         if before == document:
             yield identity, "unchanged"
@@ -106,22 +100,17 @@ def _require_valid(texts: dict[str, str]) -> None:
         for problem in read(document, file).problems
     ]
     if problems:
-        for problem in problems:
-            write_line(one_line(str(problem)), toErrors=True)
-        fail(f"nothing was changed: there {_are(len(problems))} in what was given", EXIT_NO)
-
-
-def _are(number: int) -> str:
-    return f"{'is' if number == 1 else 'are'} {count(number, 'problem')}"
+        verb = "is" if len(problems) == 1 else "are"
+        refuse(map(str, problems), f"there {verb} {count(len(problems), 'problem')} in what was given")
 
 
 def _read(filenames: Sequence[str]) -> dict[str, str]:
-    from bridge_operator.manifest_files import SourceFile, read_file, read_folder
+    from bridge_operator.manifest_files import SourceFile, decoded, read_file, read_folder
 
     texts: dict[str, str] = {}
     for given in filenames:
         if given == STDIN:
-            texts[STDIN_NAME] = sys.stdin.buffer.read().removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+            texts[STDIN_NAME] = decoded(sys.stdin.buffer.read())
             continue
         path = Path(given)
         if not path.exists():

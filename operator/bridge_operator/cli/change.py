@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bridge_operator.cli.completion import bridge_argument
-from bridge_operator.cli.drafts import bridge_identity, carry_out, draft_of, dry, identity_of, reference, refusing
+from bridge_operator.cli.drafts import (
+    DryRun,
+    bridge_identity,
+    carry_out,
+    draft_of,
+    dry,
+    identity_of,
+    reference,
+    refusing,
+)
 from bridge_operator.cli.output import write_line
 from bridge_operator.cli.tools import tools_of
 
@@ -16,7 +25,6 @@ if TYPE_CHECKING:
     from bridge_operator.manifest_edits import Change
 
 Bridges = Annotated[list[str], bridge_argument("BRIDGE...", "Names of bridges.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
 
 
 def pause(context: typer.Context, bridges: Bridges, dryRun: DryRun = False) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
-from bridge_operator.cli.output import EXIT_NO, fail, write_line
+import typer
+
+from bridge_operator.cli.output import EXIT_NO, EXIT_USAGE, fail, write_line
 from bridge_operator.cli.tools import Tools
 from bridge_operator.cli.words import count, one_line
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from bridge_operator.manifest_changes import FolderDraft
     from bridge_operator.manifest_edits import Identity
 
-EXIT_USAGE = 2
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
 # As people write them, and as kubectl would take them.
 KINDS = {
     kind: full
@@ -44,7 +46,7 @@ def identity_of(text: str) -> Identity:
 
 
 def bridge_identity(name: str) -> Identity:
-    """ChangeRefused, in the command's own words, for whatever is no bridge."""
+    """Ends the command for whatever is no bridge."""
     identity = identity_of(name)
     if identity.kind != "KafkaBridge":
         fail(f"{one_line(name)} is no bridge", EXIT_USAGE)
@@ -73,11 +75,16 @@ def carry_out(tools: Tools, draft: FolderDraft, dryRun: bool) -> None:
     touched = [one.name for one in draft.changes]
     problems = new_problems(load_folder(folder, schemas), draft.catalog(schemas), touched)
     if problems:
-        for problem in problems:
-            write_line(one_line(problem), toErrors=True)
-        fail(f"nothing was changed: it would have left {count(len(problems), 'problem')}", EXIT_NO)
+        refuse(problems, f"it would have left {count(len(problems), 'problem')}")
     if not dryRun:
         draft.write()
+
+
+def refuse(problems: Iterable[str], why: str) -> NoReturn:
+    """End the command with a line for each problem, and why nothing was changed."""
+    for problem in problems:
+        write_line(one_line(problem), toErrors=True)
+    fail(f"nothing was changed: {why}", EXIT_NO)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ COLUMN_GAP = 3
 
 # Exit codes, the same for every command that has something to tell.
 EXIT_NO, EXIT_UNKNOWN = 1, 2
+EXIT_USAGE = 2
 
 
 class OutputForm(StrEnum):

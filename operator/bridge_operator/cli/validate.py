@@ -14,12 +14,11 @@ import typer
 from rich.text import Text
 
 from bridge_operator.catalog import Catalog, Problem
-from bridge_operator.cli.output import EXIT_NO, DataForm, console, fail, write_json, write_line
+from bridge_operator.cli.output import EXIT_NO, EXIT_USAGE, DataForm, console, fail, write_json, write_line
 from bridge_operator.cli.tools import Tools, tools_of
 from bridge_operator.cli.words import count, one_line
 
 STDIN, STDIN_NAME = "-", "<stdin>"
-EXIT_USAGE = 2
 # Of a long line, so much is shown to each side of the mistake.
 EXCERPT_REACH = 60
 

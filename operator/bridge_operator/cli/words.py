@@ -53,7 +53,12 @@ def known(value: object) -> str:
 
 def one_line(text: str) -> str:
     """Without line breaks and without characters that a terminal would obey."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in " ".join(text.split()))
+    return printable(" ".join(text.split()))
+
+
+def printable(line: str) -> str:
+    """Without characters that a terminal would obey."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in line)
 
 
 def state_word(bridge: BridgeReport) -> str:
