@@ -6,8 +6,10 @@ that say where it came from and what is wrong with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import methodcaller
 
 from kafka_bridge.avro import Codec, build_codec
 from kafka_bridge.copier import CopyStep, Transaction
@@ -49,6 +51,19 @@ def build_routes(topics: Mapping[str, TopicConfig], schemaFolder: str) -> dict[s
         )
         for name, topic in topics.items()
     }
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What a step has put into the transaction so far."""
+
+    progress: dict[Partition, Progress] = field(default_factory=dict)
+    timestamps: list[int] = field(default_factory=list)
+    bytes: int = 0
+    deadLetters: int = 0
+
+    def note(self, place: Partition, last: SourceRecord) -> None:
+        self.progress[place] = Progress((last.offset() or 0) + 1, last.leader_epoch())
 
 
 class RecordsCopier:
@@ -97,47 +112,71 @@ class RecordsCopier:
         if not batch.records:
             return CopyStep(ends=batch.ends, isCaughtUp=self._is_caught_up({}, batch.ends))
         transaction.ensure_open()
-        last: dict[Partition, SourceRecord] = {}
-        timestamps: list[int] = []
-        byteCount = deadLetters = 0
+        taken = _Taken()
         failure: InvalidRecord | None = None
-        # Every microsecond in this loop is a second for a million records: what it needs is looked up before, or once
-        # for the records of one partition, which mostly stand together.
-        produce, send, routes = self._producer.produce, self._producer.send, self._routes
-        isPlain = not (self._refused or self._notesOffsets)
-        topic, partition, place = "", -1, ("", -1)
-        for record in batch.records:
-            if record.partition() != partition or record.topic() != topic:
-                topic, partition = place = (record.topic() or "", record.partition() or 0)
-                route = routes[topic]
-                targetName, codeKey, codeValue = route.targetName, route.key, route.value
+        for place, records in _by_place(batch.records):
+            queued = self._copy_at_once(place, records, taken)
+            failure = self._copy_one_by_one(place, records[queued:], taken)
+            if failure is not None:
+                break
+        # Ends seen in the same poll lie behind records that a failure left uncopied.
+        ends = batch.ends if failure is None else {}
+        isCaughtUp = self._is_caught_up(taken.progress, ends)
+        return CopyStep(
+            len(taken.timestamps),
+            taken.bytes,
+            taken.deadLetters,
+            taken.progress,
+            ends,
+            tuple(taken.timestamps),
+            isCaughtUp,
+            failure,
+        )
+
+    def _copy_at_once(self, place: Partition, records: Sequence[SourceRecord], taken: _Taken) -> int:
+        """Send the first of these records of one partition; how many, none where each needs to be looked at.
+
+        Every microsecond that a record costs here is a second for a million of them.
+        """
+        if self._refused or self._notesOffsets:
+            return 0
+        route = self._routes[place[0]]
+        keys, values = [record.key() for record in records], [record.value() for record in records]
+        try:
+            newKeys = keys if route.key is None else [*map(route.key, keys)]
+            newValues = values if route.value is None else [*map(route.value, values)]
+        except ValueError:
+            return 0
+        headers = [record.headers() or None for record in records]
+        timestamps = [record.timestamp()[1] for record in records]
+        sentAt = timestamps if min(timestamps) >= 0 else [max(one, 0) for one in timestamps]
+        queued = self._producer.send_many(route.targetName, place[1], newKeys, newValues, headers, sentAt)
+        if queued:
+            taken.timestamps += timestamps[:queued]
+            taken.bytes += sum(map(len, filter(None, keys[:queued]))) + sum(map(len, filter(None, values[:queued])))
+            taken.note(place, records[queued - 1])
+        return queued
+
+    def _copy_one_by_one(
+        self, place: Partition, records: Iterable[SourceRecord], taken: _Taken
+    ) -> InvalidRecord | None:
+        """Send these records of one partition, or make dead letters of them; the failure where one can be neither."""
+        route = self._routes[place[0]]
+        for record in records:
             key, value, timestampMs = record.key(), record.value(), record.timestamp()[1]
-            sentAt = timestampMs if timestampMs > 0 else 0
             try:
-                newKey = key if codeKey is None else _coded("key", codeKey, key)
-                newValue = value if codeValue is None else _coded("value", codeValue, value)
-                if isPlain:
-                    try:
-                        produce(targetName, newValue, newKey, partition, None, None, sentAt, record.headers() or None)
-                    except Exception:  # nothing was queued, and whatever it is: `send` knows what to do about it
-                        send(targetName, partition, newKey, newValue, record.headers(), sentAt)
-                else:
-                    self._send_watched(targetName, newKey, newValue, record, sentAt)
+                newKey = key if route.key is None else _coded("key", route.key, key)
+                newValue = value if route.value is None else _coded("value", route.value, value)
+                self._send_watched(route.targetName, newKey, newValue, record, max(timestampMs, 0))
             except (ValueError, OversizedRecord) as error:
                 failure = self._refuse(route, place, record, str(error))
                 if failure is not None:
-                    break
-                deadLetters += 1
-            last[place] = record
-            timestamps.append(timestampMs)
-            byteCount += (len(key) if key else 0) + (len(value) if value else 0)
-        progress = {
-            place: Progress((record.offset() or 0) + 1, record.leader_epoch()) for place, record in last.items()
-        }
-        # Ends seen in the same poll lie behind records that a failure left uncopied.
-        ends = batch.ends if failure is None else {}
-        isCaughtUp = self._is_caught_up(progress, ends)
-        return CopyStep(len(timestamps), byteCount, deadLetters, progress, ends, tuple(timestamps), isCaughtUp, failure)
+                    return failure
+                taken.deadLetters += 1
+            taken.timestamps.append(timestampMs)
+            taken.bytes += (len(key) if key else 0) + (len(value) if value else 0)
+            taken.note(place, record)
+        return None
 
     def _send_watched(
         self, targetName: str, key: bytes | None, value: bytes | None, record: SourceRecord, timestampMs: int
@@ -219,3 +258,10 @@ def _coded(part: str, codec: Codec, payload: bytes | None) -> bytes | None:
         return codec(payload)
     except ValueError as error:
         raise ValueError(f"its {part}: {error}") from error
+
+
+def _by_place(records: Iterable[SourceRecord]) -> Iterator[tuple[Partition, list[SourceRecord]]]:
+    """Records as they stand next to each other: those of one partition mostly do."""
+    for partition, neighbours in groupby(records, methodcaller("partition")):
+        for topic, alike in groupby(neighbours, methodcaller("topic")):
+            yield (topic or "", partition or 0), list(alike)

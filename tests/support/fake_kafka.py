@@ -7,12 +7,12 @@ has done everything, so that a test can have a commit whose outcome nobody knows
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import Literal
 
-from kafka_bridge.errors import FencedError, RecordRefused, TerminalError, TransientError
+from kafka_bridge.errors import FencedError, OversizedRecord, RecordRefused, TerminalError, TransientError
 from kafka_bridge.hanging import Hanging
 from kafka_bridge.kafka import Batch, ConfigValue, Headers, Heartbeat, Partition, Progress, TopicFacts
 from kafka_bridge.positions import LaneMemory, MemoryReader, Position
@@ -370,21 +370,21 @@ class FakeProducer:
 
         self._call("send", add)
 
-    def produce(
+    def send_many(
         self,
         topic: str,
-        value: bytes | None,
-        key: bytes | None,
         partition: int,
-        callback: None,
-        onDelivery: None,
-        timestampMs: int,
-        headers: Headers | None,
-    ) -> None:
-        """Fails in its own words, as librdkafka does, and has queued nothing then; `send` tells why."""
-        if self.target.holder is not self or self.target.faults.is_due("send"):
-            raise BufferError("a failed call")
-        self.send(topic, partition, key, value, headers, timestampMs)
+        keys: Sequence[bytes | None],
+        values: Sequence[bytes | None],
+        headers: Sequence[Headers | None],
+        timestampsMs: Sequence[int],
+    ) -> int:
+        for at, record in enumerate(zip(keys, values, headers, timestampsMs, strict=True)):
+            try:
+                self.send(topic, partition, *record)
+            except OversizedRecord:
+                return at
+        return len(values)
 
     def flush(self) -> None:
         self._call("flush", lambda: None)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import repeat
+from operator import length_hint
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from loguru import logger
@@ -81,12 +84,33 @@ class TransactionalProducer:
                     raise OversizedRecord(reason_of(error), f"{size} bytes of key and value are too many") from failure
                 raise classify(error, f"produce to {topic}-{partition}") from failure
 
-    @property
-    def produce(self) -> Callable[..., None]:
-        """librdkafka's own call, for who makes it a million times: topic, value, key, partition, None, None, timestamp
-        in milliseconds, headers, each by its place. Whatever it raises, it has queued nothing then.
-        """
-        return self._producer.produce
+    def send_many(
+        self,
+        topic: str,
+        partition: int,
+        keys: Sequence[bytes | None],
+        values: Sequence[bytes | None],
+        headers: Sequence[Headers | None],
+        timestampsMs: Sequence[int],
+    ) -> int:
+        """Queue records in their order, as `send` does; how many were. All were, unless the next one is too large."""
+        # Calls made by `map`, not by a loop in Python, and that loop's lists instead of it: a sixth of the copying.
+        topics = repeat(topic, len(values))
+        nothing = repeat(None)
+        calls = map(
+            self._producer.produce, topics, values, keys, repeat(partition), nothing, nothing, timestampsMs, headers
+        )
+        while True:
+            try:
+                deque(calls, maxlen=0)
+                return len(values)
+            except (BufferError, KafkaException):
+                # Nothing was queued for the record of this call; what has to be done about it is for `send` to know.
+                at = len(values) - length_hint(topics) - 1
+                try:
+                    self.send(topic, partition, keys[at], values[at], headers[at], timestampsMs[at])
+                except OversizedRecord:
+                    return at
 
     def serve(self) -> None:
         """Let librdkafka hand over what it has to say."""

@@ -184,6 +184,45 @@ def test_a_producer_that_failed_before_tells_its_first_error(
     assert type(left.value) is kind
 
 
+def send_four(producer: TransactionalProducer) -> int:
+    values: list[bytes | None] = [b"a", None, b"c", b"d"]
+    return producer.send_many(
+        "orders", 2, [b"k", None, b"k", b"k"], values, [None, [("h", b"1")], None, None], [1, 2, 3, 4]
+    )
+
+
+def produced(client: ScriptedClient) -> list[Any]:
+    """The values that were tried, in order."""
+    return [arguments[1] for name, arguments, _ in client.calls if name == "produce"]
+
+
+def test_many_are_sent_as_one_is(client: ScriptedClient) -> None:
+    assert send_four(TransactionalProducer(SETTINGS, lambda: None)) == 4
+    assert client.calls[1] == ("produce", ("orders", None, None, 2, None, None, 2, [("h", b"1")]), {})
+    assert client.calls[3] == ("produce", ("orders", b"d", b"k", 2, None, None, 4, None), {})
+
+
+def test_a_queue_that_fills_amid_many_loses_and_repeats_nothing(client: ScriptedClient) -> None:
+    client.script["produce"] = [None, BufferError(), BufferError(), None, BufferError(), None, None]
+    assert send_four(TransactionalProducer(SETTINGS, lambda: None)) == 4
+    assert produced(client) == [b"a", None, None, None, b"c", b"c", b"d"], "each once more for each time it was refused"
+
+
+@pytest.mark.parametrize("at", [0, 1, 3])
+def test_of_many_those_before_one_too_large_are_sent(client: ScriptedClient, at: int) -> None:
+    tooLarge = raised(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE, "too large"))
+    client.script["produce"] = [*[None] * at, tooLarge, tooLarge]
+    assert send_four(TransactionalProducer(SETTINGS, lambda: None)) == at
+    assert len(produced(client)) == at + 2, "tried again once, and none behind it"
+
+
+def test_amid_many_a_fenced_producer_says_so(client: ScriptedClient) -> None:
+    client.script["produce"] = [None, *[raised(KafkaError(KafkaError._FATAL))] * 2]
+    client.script["begin_transaction"] = [raised(KafkaError(KafkaError._FENCED, fatal=True))]
+    with pytest.raises(FencedError):
+        send_four(TransactionalProducer(SETTINGS, lambda: None))
+
+
 def test_closing_a_producer_waits_for_nothing_and_never_raises(client: ScriptedClient) -> None:
     client.script["purge"] = [raised(KafkaError(KafkaError._STATE))]
     TransactionalProducer(SETTINGS, lambda: None).close()

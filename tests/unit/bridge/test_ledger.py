@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
+
 from kafka_bridge.copier import CopyStep
 from kafka_bridge.kafka import Progress
 from kafka_bridge.ledger import CommitRhythm, Ledger
@@ -45,15 +47,16 @@ def test_who_has_caught_up_commits_at_once_but_not_all_the_time() -> None:
     assert ledger.is_due(100.0 + SHORTEST)
 
 
-def test_a_slow_target_is_left_in_peace_for_as_long_as_it_took() -> None:
+@pytest.mark.parametrize(("took", "rest"), [(0.4, SHORTEST), (0.6, 0.6), (10.0, INTERVAL)])
+def test_a_slow_target_is_left_in_peace_for_as_long_as_it_took(took: float, rest: float) -> None:
     ledger = ledger_at(p0=5)
     ledger.begin(100.0)
     ledger.take(CopyStep(records=1, progress={P0: Progress(6)}, isCaughtUp=True))
-    ledger.commit(ledger.due_positions(), 100.0, 100.3, NOON)
-    ledger.begin(100.4)
+    ledger.commit(ledger.due_positions(), 110.0 - took, 110.0, NOON)
+    ledger.begin(110.0)
     ledger.take(CopyStep(records=1, progress={P0: Progress(7)}, isCaughtUp=True))
-    assert not ledger.is_due(100.5)
-    assert ledger.is_due(100.61)
+    assert not ledger.is_due(110.0 + rest - 0.01)
+    assert ledger.is_due(110.0 + rest + 0.01)
 
 
 def test_a_position_lies_behind_what_is_no_record() -> None:

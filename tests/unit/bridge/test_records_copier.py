@@ -37,8 +37,8 @@ class Sides:
         self.limit = 0
         self.ends: dict[Partition, int] = {}
         """What the source is known to have."""
-        self.tooLarge: set[bytes] = set()
-        """Values that not even the producer takes."""
+        self.tooLarge: set[tuple[str, bytes]] = set()
+        """Topics, with values for them that not even the producer takes."""
 
     def poll(self, limit: int, timeoutSeconds: float) -> Batch:
         self.calls.append("poll")
@@ -54,15 +54,15 @@ class Sides:
     def end_offset(self, place: Partition) -> int | None:
         return self.ends.get(place)
 
-    def produce(
-        self, topic: str, value: Any, key: Any, partition: int, _callback: None, _told: None, at: int, headers: Any
-    ) -> None:
-        if value in self.tooLarge:
-            raise BufferError("whatever librdkafka says")
-        self.send(topic, partition, key, value, headers, at)
+    def send_many(self, topic: str, partition: int, keys: Any, values: Any, headers: Any, timestamps: Any) -> int:
+        for at, record in enumerate(zip(keys, values, headers, timestamps, strict=True)):
+            if (topic, record[1]) in self.tooLarge:
+                return at
+            self.send(topic, partition, *record)
+        return len(values)
 
     def send(self, topic: str, partition: int, key: Any, value: Any, headers: Any, at: int, tell: Any = None) -> None:
-        if value in self.tooLarge:
+        if (topic, value) in self.tooLarge:
             raise OversizedRecord("MsgSizeTooLarge", "too many bytes")
         self.calls.append((topic, partition, key, value, headers, at))
         if tell is not None:
@@ -228,7 +228,7 @@ def test_conversion_sends_what_the_codec_made(folder: Path) -> None:
 
 def test_a_record_too_large_to_be_sent_is_one_that_fails() -> None:
     sides = Sides(Batch([FakeRecord(P0, 5, b"k", b"v"), FakeRecord(P0, 6)], {P0: 7}))
-    sides.tooLarge = {b"v"}
+    sides.tooLarge = {("orders", b"v"), ("dead", b"v")}
     done = make_copier(sides).step(sides, 0.5, 50)
     assert "orders-0 at offset 5: too many bytes" in str(done.failure)
     assert (done.records, done.progress, done.ends) == (0, {}, {})
@@ -237,10 +237,32 @@ def test_a_record_too_large_to_be_sent_is_one_that_fails() -> None:
     assert "orders-0 at offset 5: too many bytes" in str(done.failure), "the dead-letter topic does not take it either"
 
 
+LARGE = encode({"id": "large", "n": 3})
+
+
+@pytest.mark.parametrize("bad", [b"\xff", LARGE])
+def test_what_stands_behind_a_dead_letter_is_sent_in_its_order(folder: Path, bad: bytes) -> None:
+    payloads = [VALID, encode({"id": "b", "n": 2}), bad, encode({"id": "c", "n": 4}), VALID]
+    records = [FakeRecord(P0, 5 + number, b"k", payload) for number, payload in enumerate(payloads)]
+    sides = Sides(Batch([*records, FakeRecord(P5, 9, b"k", VALID)], {P0: 10}))
+    copier = make_copier(sides, topics=[AVRO_TOPIC | {"onInvalid": "deadLetter"}], schemaFolder=str(folder))
+    # Only on its way to the dead-letter topic it is small enough.
+    sides.tooLarge = {("plant.orders", LARGE)}
+    done = copier.step(sides, 0.5, 50)
+    sent = [(topic, partition, value) for topic, partition, _, value, *_ in sides.calls[2:]]
+    wanted = [("plant.orders", 0, payload) for payload in payloads]
+    wanted[2] = ("dead", 3, bad)
+    assert sent == [*wanted, ("plant.orders", 5, VALID)]
+    assert (done.records, done.deadLetters, done.failure) == (6, 1, None)
+    assert done.bytes == sum(len(payload) + 1 for payload in [*payloads, VALID])
+    assert len(done.timestamps) == 6
+    assert done.progress == {P0: Progress(10, 3), P5: Progress(10, 3)}
+
+
 def test_a_dead_letter_is_no_part_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     values = [b"a", b"large", b"b", b"c"]
     sides = Sides(Batch([FakeRecord(P0, 5 + number, None, value) for number, value in enumerate(values)], {}))
-    sides.tooLarge = {b"large"}
+    sides.tooLarge = {("orders", b"large")}
     copier = make_copier(sides, notesOffsets=True, topics=[{"name": "orders", "onInvalid": "deadLetter"}])
     letters: list[bytes] = []
     monkeypatch.setattr(copier, "_send_dead_letter", lambda _to, _place, record, _why: letters.append(record.value()))
