@@ -135,7 +135,7 @@ class _Convergence:
         """Puts the steps down; returns what to remember."""
         byOrdinal = _by_ordinal(self._observed.containers)
         mayRoll = not self._stalled and self._gate_is_open(byOrdinal)
-        for spec in self._desired.specs:
+        for spec in self._in_rolling_order(byOrdinal):
             rolled = self._converge_ordinal(spec, byOrdinal.pop(spec.ordinal, []), mayRoll)
             mayRoll = mayRoll and not rolled
         surplus = [container for containers in byOrdinal.values() for container in containers]
@@ -149,6 +149,15 @@ class _Convergence:
         return self._memory
 
     # ---- the replicas together
+
+    def _in_rolling_order(self, byOrdinal: Mapping[int, list[Container]]) -> list[ContainerSpec]:
+        """Those that do not serve come first: the roll may mend them, and until then the last that serves is spared."""
+
+        def serves(spec: ContainerSpec) -> bool:
+            current = _named(byOrdinal.get(spec.ordinal, []), spec.name)
+            return current is not None and self._observed.is_ready(current)
+
+        return sorted(self._desired.specs, key=serves)
 
     def _gate_is_open(self, byOrdinal: Mapping[int, list[Container]]) -> bool:
         """Whether a running replica may be taken away: no other is away, or not settled, for the sake of the roll."""

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from bridge_operator.backoff import BackoffRule
 from bridge_operator.catalog import Catalog
+from bridge_operator.conditions import Picture
 from bridge_operator.controller import Controller
 from bridge_operator.desired import EngineFacts
 from bridge_operator.engine_survey import Surveyor
@@ -127,6 +128,10 @@ class Harness:
 
     def report(self, name: str = "orders") -> BridgeReport:
         return next(one for one in self.controller.reports() if one.name == name)
+
+    def pictures(self) -> list[Picture]:
+        """What the last pass over each bridge saw, and what it decided."""
+        return [one.picture for one in self.controller._bridges.values() if one.picture is not None]
 
     def condition(self, conditionType: ConditionType, name: str = "orders") -> Condition:
         found = self.report(name).condition(conditionType)

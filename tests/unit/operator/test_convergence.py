@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge_operator.conditions import Picture
+from bridge_operator.desired import Desired
 from bridge_operator.model import KafkaBridge
 from support.fake_engine import FakeContainer, FakeEngine, FaultKind, OperatorKilled
 from support.operator_harness import Harness, bridge
@@ -33,6 +35,21 @@ def assert_sound(harness: Harness) -> None:
     """Never two of one ordinal at work: they would take lanes from each other without an end."""
     atWork = [one.ordinal for one in harness.engine.byId.values() if one.state == "running" and one.config is not None]
     assert len(atWork) == len(set(atWork)), f"{sorted(atWork)} at work after {harness.engine.calls[-5:]}"
+    for picture in harness.pictures():
+        assert_spared(picture)
+
+
+def assert_spared(picture: Picture) -> None:
+    """Never the last that serves taken away for a roll, where another could serve."""
+    observed = picture.observed
+    wanted = {spec.ordinal for spec in picture.wish.specs} if isinstance(picture.wish, Desired) else set()
+    for action in picture.plan.actions:
+        if action.reason not in ("RollingUpdate", "CertificatesChanged"):
+            continue
+        taken = next(one for one in observed.containers if one.name == action.container)
+        others = [one for one in observed.containers if one.ordinal in wanted - {taken.ordinal}]
+        if observed.is_ready(taken) and not any(observed.is_ready(one) for one in others):
+            assert all(observed.is_settled(one) for one in others), f"{action.message}, and {others} might have served"
 
 
 def settle(harness: Harness, replicas: int) -> None:
@@ -154,6 +171,20 @@ FAULTS: list[Callable[[FakeEngine, int], None]] = [
     lambda engine, pick: engine.remake_network(f"network{pick % 3 + 1}"),
     lambda engine, pick: setattr(engine, "image", f"sha256:image-{pick % 3}"),
 ]
+
+
+def test_a_roll_begins_with_whom_it_may_mend(tmp_path: Path) -> None:
+    harness = Harness(tmp_path, bridge(replicas=3))
+    harness.run(20)
+    harness.engine.crash("test-orders-1")
+    harness.look()
+    # Started again, and not ready yet, when the edit comes.
+    harness.apply(bridge(replicas=3, commitIntervalMs=500))
+    calls = len(harness.engine.calls)
+    harness.run(60, watch=lambda: assert_sound(harness))
+    stops = [call for call in harness.engine.calls[calls:] if call.startswith("stop") and not call.endswith("-old")]
+    assert stops == ["stop test-orders-1", "stop test-orders-0", "stop test-orders-2"]
+
 
 Step = tuple[str, int, int]
 steps = st.lists(
