@@ -17,7 +17,7 @@ from itertools import count
 from loguru import logger
 
 from bridge_operator import actions as act
-from bridge_operator.accepted import Accepted, problems_of
+from bridge_operator.accepted import Accepted, AcceptedBridge, problems_of
 from bridge_operator.backoff import Attempts, BackoffRule
 from bridge_operator.catalog import Catalog
 from bridge_operator.conditions import Picture, conditions, unknown_conditions
@@ -28,7 +28,7 @@ from bridge_operator.executor import execute
 from bridge_operator.health_poller import Sightings
 from bridge_operator.manifest_store import ManifestStore
 from bridge_operator.metrics import PassMetrics, PassResult
-from bridge_operator.observed import Observed
+from bridge_operator.observed import Observed, Sighting
 from bridge_operator.plan import Absent, Memory, Plan, Wish, plan
 from bridge_operator.report import BridgeReport, Condition, Event
 from bridge_operator.report_builder import bridge_report
@@ -43,6 +43,9 @@ ACT_AGAIN_SECONDS = 0.1
 BRISK_PASSES = 30
 SLOW_SECONDS = 2.0
 
+# What a report is made of, as long as there is no container whose figures change by themselves.
+_Told = tuple[AcceptedBridge | None, Picture, tuple[Condition, ...]]
+
 
 @dataclass(slots=True)
 class _Bridge:
@@ -54,6 +57,7 @@ class _Bridge:
     failures: int = 0
     actingPasses: int = 0
     fault: Fault | None = None
+    told: tuple[_Told, BridgeReport] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +135,9 @@ class Controller:
         with self._lock:
             known = sorted(self._bridges.items())
         return [
-            bridge_report(
-                name,
-                accepted.get(name),
-                replace(one.picture, observed=replace(one.picture.observed, now=now, sightings=sightings)),
-                one.conditions,
-            )
-            for name, one in known
-            if one.picture is not None
+            _report(name, bridge, bridge.picture, accepted.get(name), sightings, now)
+            for name, bridge in known
+            if bridge.picture is not None
         ]
 
     # ---- a pass
@@ -301,3 +300,21 @@ def _observed_generation(wish: Wish, generation: int, before: Picture | None, ob
     if before is not None:
         return before.generation
     return max((container.generation for container in observed.containers), default=0)
+
+
+def _report(
+    name: str,
+    bridge: _Bridge,
+    picture: Picture,
+    accepted: AcceptedBridge | None,
+    sightings: Mapping[str, Sighting],
+    now: float,
+) -> BridgeReport:
+    """Made anew where there are containers; of hundreds of bridges without one, it would be most of an idle's work."""
+    if picture.observed.containers:
+        current = replace(picture, observed=replace(picture.observed, now=now, sightings=sightings))
+        return bridge_report(name, accepted, current, bridge.conditions)
+    basis = (accepted, picture, bridge.conditions)
+    if bridge.told is None or not all(one is other for one, other in zip(bridge.told[0], basis, strict=True)):
+        bridge.told = (basis, bridge_report(name, accepted, picture, bridge.conditions))
+    return bridge.told[1]

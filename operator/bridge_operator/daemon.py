@@ -192,8 +192,10 @@ class Daemon:
         self._resyncedAt = datetime.now(UTC)
         self._reportDue.set()
 
-    def _enqueue_all(self) -> None:
-        self._enqueue(*self._survey())
+    def _enqueue_all(self) -> Iterable[Container]:
+        containers, asOf = self._survey()
+        self._enqueue(containers, asOf)
+        return containers
 
     def _enqueue(self, containers: Iterable[Container], asOf: float | None) -> None:
         for name in self._controller.names(containers):

@@ -226,12 +226,13 @@ class DockerEngine:
                 filters={"type": ["container", "network"], "event": list(EVENT_ACTIONS)},
             )
             for entry in stream:
-                attributes = entry.get("Actor", {}).get("Attributes", {})
-                happened = entry.get("timeNano", 0) / NANOSECONDS
+                actor = entry.get("Actor", {})
+                attributes = actor.get("Attributes", {})
+                happened, action = entry.get("timeNano", 0) / NANOSECONDS, str(entry.get("Action"))
                 if entry.get("Type") == "network":
-                    yield EngineEvent(happened, "", str(entry.get("Action")))
+                    yield EngineEvent(happened, "", action, attributes.get("container", ""))
                 elif attributes.get(INSTANCE_LABEL) == self._instance and attributes.get(BRIDGE_LABEL):
-                    yield EngineEvent(happened, attributes[BRIDGE_LABEL], str(entry.get("Action")))
+                    yield EngineEvent(happened, attributes[BRIDGE_LABEL], action, actor.get("ID", ""))
         except (DockerException, requests.RequestException, OSError, ValueError) as error:
             raise EngineTransient(f"events: {error}") from error
 

@@ -67,11 +67,14 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class EngineEvent:
-    """Something happened to a bridge, or, with an empty `bridge`, to something that any bridge may use."""
+    """Something happened to a bridge, or, with an empty `bridge`, to a network: then `containerId` says whose
+    attachment to it has changed, be it a bridge's or anybody's.
+    """
 
     time: float
     bridge: str
     action: str
+    containerId: str = ""
 
 
 @dataclass(frozen=True, slots=True)

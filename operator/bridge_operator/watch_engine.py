@@ -2,18 +2,18 @@
 
 Each stream starts a little before the last one ended, so that what happened in between is told twice rather than not
 at all; it ends by itself after a while, since a stream can fall silent without an error; and every new stream is
-followed by a look at everything.
+preceded by a look at everything.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from loguru import logger
 
-from bridge_operator.engine import Engine, EngineError
+from bridge_operator.engine import Container, Engine, EngineError, EngineEvent
 
 STREAM_SECONDS = 300.0
 OVERLAP_SECONDS = 5.0
@@ -21,15 +21,15 @@ RETRY_FIRST_SECONDS, RETRY_MAX_SECONDS = 1.0, 15.0
 
 
 class EngineWatcher:
-    """`enqueue` is called with a bridge's name, `enqueueAll` where anything may have changed; `suspectLimits` before
-    that, where the limits of a bridge's container may have.
+    """`enqueue` is called with a bridge's name, `enqueueAll` where anything may have changed, which gives the
+    containers that there are; `suspectLimits` before that, where the limits of a bridge's container may have.
     """
 
     def __init__(
         self,
         engine: Engine,
         enqueue: Callable[[str], None],
-        enqueueAll: Callable[[], None],
+        enqueueAll: Callable[[], Iterable[Container]],
         suspectLimits: Callable[[str], None] = lambda name: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -40,13 +40,15 @@ class EngineWatcher:
         self._clock = clock
         self.lastEventAt: float | None = None
         """When the engine last told of something, in seconds since the epoch."""
+        self._bridges: dict[str, str] = {}
+        """Whose a container is, by its id."""
 
     def run(self, stopping: threading.Event) -> None:
         retrySeconds, since = RETRY_FIRST_SECONDS, self._clock()
         while not stopping.is_set():
             try:
                 began = self._clock()
-                self._enqueueAll()
+                self._bridges = {one.id: one.bridge for one in self._enqueueAll()}
                 self.listen(since - OVERLAP_SECONDS, began + STREAM_SECONDS, stopping)
                 retrySeconds, since = RETRY_FIRST_SECONDS, self._clock()
             except EngineError as error:
@@ -62,7 +64,16 @@ class EngineWatcher:
             self.lastEventAt = self._clock()
             if event.action == "update":
                 self._suspectLimits(event.bridge)
-            if event.bridge:
-                self._enqueue(event.bridge)
-            else:
-                self._enqueueAll()
+            self._pass_on(event)
+
+    def _pass_on(self, event: EngineEvent) -> None:
+        """A container that starts is told as attached to each of its networks: that concerns its own bridge alone."""
+        if event.bridge:
+            self._bridges[event.containerId] = event.bridge
+            if event.action == "destroy":
+                del self._bridges[event.containerId]
+            self._enqueue(event.bridge)
+        elif not event.containerId:
+            self._enqueueAll()
+        elif bridge := self._bridges.get(event.containerId):
+            self._enqueue(bridge)

@@ -7,6 +7,7 @@ an editor makes when it saves, are one change.
 
 from __future__ import annotations
 
+import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -99,11 +100,11 @@ def picture_of(folder: Path) -> Picture:
     try:
         for path in sorted(folder.rglob("*")):
             try:
-                stat = path.stat()
+                facts = path.stat()
             except OSError:
                 continue
-            if path.is_file():
-                found[str(path)] = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+            if stat.S_ISREG(facts.st_mode):
+                found[str(path)] = (facts.st_size, facts.st_mtime_ns, facts.st_ino)
     except OSError:
         return {}
     return found

@@ -566,6 +566,21 @@ def test_a_deleted_manifest_removes_its_bridge_after_the_grace(one: Harness) -> 
     assert "orders" not in one.store.accepted.bridges
 
 
+def test_a_bridge_without_containers_is_told_as_before_until_something_changes(one: Harness) -> None:
+    # Five hundred of them, told anew every few seconds, took more of a core than everything else of an idle operator.
+    one.apply(bridge(replicas=0))
+    one.run(20)
+    first = one.report()
+    assert one.report() is first
+    one.apply(bridge(replicas=0, suspend=True))
+    one.look()
+    assert (first.suspended, one.report().suspended) == (False, True)
+    one.apply(bridge(replicas=1))
+    one.run(20)
+    assert one.report().readyReplicas == 1
+    assert one.report() is not one.report(), "what a process says changes by itself"
+
+
 def test_a_manifest_that_comes_back_within_the_grace_changes_nothing(one: Harness) -> None:
     one.catalog = Catalog(clusters=CLUSTERS)
     one.run(5)
