@@ -142,6 +142,8 @@ class Desk:
     logs: dict[str, Iterable[str]] = field(default_factory=dict)
     logRequests: list[LogRequest] = field(default_factory=list)
     engineCalls: int = 0
+    passed: float = 0.0
+    """Seconds by which the clock is ahead of NOW."""
 
     @property
     def stateDir(self) -> Path:
@@ -170,7 +172,7 @@ class Desk:
             manifestsDir=self.manifestsDir,
             schemasDir=self.folder / "schemas",
         )
-        tools = Tools(settings, lambda: NOW, self._engine, self._pause)
+        tools = Tools(settings, lambda: NOW + timedelta(seconds=self.passed), self._engine, self._pause)
         return CliRunner().invoke(app, list(arguments), obj=tools, input=stdin, env=env, prog_name="bridgectl")
 
     def _engine(self) -> Engine:

@@ -18,6 +18,7 @@ from bridge_operator.cli.get import get
 from bridge_operator.cli.health import health
 from bridge_operator.cli.logs import logs
 from bridge_operator.cli.output import EXIT_UNKNOWN
+from bridge_operator.cli.rollout import rollout
 from bridge_operator.cli.schema import schema
 from bridge_operator.cli.status import status
 from bridge_operator.cli.validate import validate
@@ -42,6 +43,7 @@ LOOKING: tuple[Callable[..., None], ...] = (status, health, get, describe, event
 CHANGING: tuple[Callable[..., None], ...] = (validate, diff, apply, delete, pause, resume, restart, rewind, schema)
 for command in LOOKING + CHANGING:
     app.command()(command)
+app.add_typer(rollout)
 app.command()(completion)
 app.command("version")(show_version)
 

@@ -53,7 +53,7 @@ def test_the_commands_are_those_that_help_lists(desk: Desk) -> None:
     )
     done = desk.run("--help")
     assert done.exit_code == 0
-    for command in COMMANDS:
+    for command in (*COMMANDS, "rollout"):
         assert f"\n  {command} " in done.stdout
 
 
