@@ -181,7 +181,7 @@ class Controller:
         catalog, accepted = self._store.catalog, self._store.accepted
         wish, observed, decided = self._decide(name, bridge.memory, survey, catalog, accepted)
         if decided.actions and not self._surveyor.is_fresh(survey):
-            survey = self._surveyor.look_alone(name)
+            survey = self._surveyor.look_again(name, survey)
             wish, observed, decided = self._decide(name, bridge.memory, survey, catalog, accepted)
         bridge.memory = decided.memory
         self._keep_attempts(name, decided.memory.attempts)

@@ -16,6 +16,8 @@ from bridge_operator.engine import Container, Engine
 
 # An older one is good enough to find that nothing is to be done, and not to act upon.
 FRESH_SECONDS = 0.2
+# What manifests refer to is hardly replaced within so long; where it is, a call that names it fails and is repeated.
+FACTS_FRESH_SECONDS = 10.0
 NO_FACTS = EngineFacts({}, {}, None, {})
 
 
@@ -53,12 +55,14 @@ class Surveyor:
                     self._take()
                 last = self._last
                 return Survey(last.takenAt, self._byBridge.get(bridge, ()), last.facts)
-        return self.look_alone(bridge)
-
-    def look_alone(self, bridge: str) -> Survey:
-        """At this bridge, now."""
         takenAt = self.clock()
         return Survey(takenAt, tuple(self.engine.containers(bridge)), self.factsOf())
+
+    def look_again(self, bridge: str, before: Survey) -> Survey:
+        """At its containers, which are to be acted upon; for the rest, what `before` has seen will do for a while."""
+        takenAt = self.clock()
+        facts = before.facts if takenAt - before.takenAt <= FACTS_FRESH_SECONDS else self.factsOf()
+        return Survey(takenAt, tuple(self.engine.containers(bridge)), facts)
 
     def is_fresh(self, survey: Survey) -> bool:
         return self.clock() - survey.takenAt <= FRESH_SECONDS

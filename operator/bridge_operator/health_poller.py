@@ -97,8 +97,9 @@ class HealthPoller:
     def poll(self, pool: ThreadPoolExecutor) -> None:
         """One round over all bridges."""
         containers = self._engine.containers()
-        _, network = self._engine.networks().get(self._managementNetwork, ("", ""))
-        asked = [one for one in containers if one.state == "running" and _address(one, network)]
+        running = [one for one in containers if one.state == "running"]
+        _, network = self._engine.networks().get(self._managementNetwork, ("", "")) if running else ("", "")
+        asked = [one for one in running if _address(one, network)]
         answers = pool.map(lambda one: self._fetch(_address(one, network)), asked)
         for container, status in zip(asked, answers, strict=True):
             # An address can pass to another container between the list and the call.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bridge_operator.engine import EngineError
-from bridge_operator.engine_survey import FRESH_SECONDS, Surveyor
+from bridge_operator.engine_survey import FACTS_FRESH_SECONDS, FRESH_SECONDS, Surveyor
 from support.fake_engine import FakeClock, FakeEngine
 from support.operator_harness import Harness, bridge
 
@@ -87,6 +87,20 @@ def test_what_is_old_is_not_acted_upon(counted: Counted) -> None:
     harness.controller.reconcile(NAMES[0], asked, isOneOfMany=True)
     assert counted.engine.calls == []
     assert counted.lists == [None, NAMES[0]]
+
+
+def test_before_it_acts_a_pass_looks_at_its_containers_alone(counted: Counted) -> None:
+    survey = counted.surveyor.look(NAMES[0], counted.clock.now, isForMany=False)
+    counted.engine.crash(f"test-{NAMES[0]}-0")
+    counted.engine.remake_network("network1")
+    reads = counted.engine.reads
+    counted.clock.advance(FACTS_FRESH_SECONDS)
+    again = counted.surveyor.look_again(NAMES[0], survey)
+    assert ([one.state for one in again.containers], again.facts) == (["exited"], survey.facts)
+    assert counted.engine.reads == reads + 1
+    counted.clock.advance(0.1)
+    assert counted.surveyor.look_again(NAMES[0], survey).facts != survey.facts
+    assert counted.engine.reads == reads + 1 + 4
 
 
 def test_a_resync_with_nothing_to_do_costs_one_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
