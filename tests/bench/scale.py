@@ -67,11 +67,9 @@ class Scale:
         (self.folder / "Dockerfile").write_text(DOCKERFILE)
         self.stack.docker("build", "--quiet", "--tag", self.image, "--label", label, str(self.folder))
         for name in NETWORKS:
-            labels = (f"--label={label}", f"--label=com.docker.compose.network={name}")
-            self.stack.docker("network", "create", *labels, self.stack.network(name))
+            self.stack.make_network(name)
         for name in VOLUMES:
-            labels = (f"--label={label}", f"--label=com.docker.compose.volume={name}")
-            self.stack.docker("volume", "create", *labels, f"{self.stack.instance}_{name}")
+            self.stack.make_volume(name)
 
     def clean(self) -> None:
         for name in self.stack.bridges():

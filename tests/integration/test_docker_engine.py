@@ -22,18 +22,14 @@ from bridge_operator.engine import (
     LogRequest,
     NameConflict,
 )
+from support.sleeper import build_sleeper
 from support.stack import CommandFailed, Stack, wait_until
 
 BRIDGE = "orders"
 STOP_GRACE_SECONDS = 3
 NETWORKS = ("network1", "network2", "network3")
 
-# One program for all that a replica can do to an engine: it ends on SIGTERM, or does what a file tells it; a line
-# without an end is kept in memory until there is none left.
-DOCKERFILE = """
-FROM debian:trixie-slim
-CMD ["sh", "-c", "trap 'exit 0' TERM; while :; do [ -f /tmp/do ] && . /tmp/do; sleep 0.1; done"]
-"""
+# What the sleeper does when its file says so.
 EXIT_70 = "echo 'exit 70' >/tmp/do.new; mv /tmp/do.new /tmp/do"
 WRITE_AND_END = "echo 'echo one; sleep 1; echo ä two; echo three >&2; exit 0' >/tmp/do.new; mv /tmp/do.new /tmp/do"
 USE_ALL_MEMORY = "echo 'exec tail /dev/zero' >/tmp/do.new; mv /tmp/do.new /tmp/do"
@@ -41,14 +37,7 @@ USE_ALL_MEMORY = "echo 'exec tail /dev/zero' >/tmp/do.new; mv /tmp/do.new /tmp/d
 
 @pytest.fixture(scope="module", name="image")
 def small_image(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An image under Compose's label, so that it goes with the instance."""
-    folder: Path = tmp_path_factory.mktemp("image")
-    (folder / "Dockerfile").write_text(DOCKERFILE, encoding="utf-8")
-    name = f"{stack.instance}-sleeper"
-    stack.docker(
-        "build", "--quiet", "--tag", name, "--label", f"com.docker.compose.project={stack.instance}", str(folder)
-    )
-    return name
+    return build_sleeper(stack, tmp_path_factory.mktemp("image"))
 
 
 @pytest.fixture(scope="module", name="engine")
@@ -57,18 +46,12 @@ def real_engine(stack: Stack) -> DockerEngine:
     return DockerEngine(socket, stack.instance, STOP_GRACE_SECONDS)
 
 
-def make_network(stack: Stack, name: str) -> None:
-    labels = [f"com.docker.compose.project={stack.instance}", f"com.docker.compose.network={name}"]
-    stack.docker("network", "create", *(f"--label={label}" for label in labels), stack.network(name))
-
-
 @pytest.fixture(autouse=True)
 def surroundings(stack: Stack, engine: DockerEngine) -> Iterator[None]:
     """Three networks and a volume as Compose makes them; no container outlives its test."""
     for name in NETWORKS:
-        make_network(stack, name)
-    labels = [f"com.docker.compose.project={stack.instance}", "com.docker.compose.volume=tls"]
-    stack.docker("volume", "create", *(f"--label={label}" for label in labels), f"{stack.instance}_tls")
+        stack.make_network(name)
+    stack.make_volume("tls")
     yield
     for container in engine.containers():
         stack.docker("rm", "--force", container.id, wanted=None)
@@ -252,7 +235,7 @@ def test_a_network_that_was_made_again_is_taken_in_place_of_the_old(
     old = spec.networks[0]
     stack.docker("network", "disconnect", "--force", old.engineName, containerId)
     stack.docker("network", "rm", old.engineName)
-    make_network(stack, old.name)
+    stack.make_network(old.name)
     newId, engineName = engine.networks()[old.name]
     assert newId != old.networkId
 
@@ -271,7 +254,7 @@ def test_a_network_made_again_while_a_container_was_stopped_is_found_by_its_name
     containerId = engine.create(spec, generation=1)
     old = spec.networks[0]
     stack.docker("network", "rm", old.engineName)
-    make_network(stack, old.name)
+    stack.make_network(old.name)
 
     engine.start(containerId)
 

@@ -130,11 +130,6 @@ class World:
         self.put("say.json", json.dumps(changes))
 
 
-def make_network(stack: Stack, name: str) -> None:
-    labels = [f"com.docker.compose.project={stack.instance}", f"com.docker.compose.network={name}"]
-    stack.docker("network", "create", *(f"--label={label}" for label in labels), stack.network(name))
-
-
 def make_image(stack: Stack, folder: Path, version: int) -> None:
     shutil.copy(PROJECT_ROOT / "tests/support/inside/pretend_bridge.py", folder)
     (folder / "Dockerfile").write_text(DOCKERFILE.format(base=f"{stack.instance}-bridge", version=version))
@@ -148,10 +143,9 @@ def networks_volumes_image(stack: Stack, tmp_path_factory: pytest.TempPathFactor
     stack.compose("build", "bridge", timeoutSeconds=400)
     make_image(stack, tmp_path_factory.mktemp("image"), 1)
     for name in NETWORKS:
-        make_network(stack, name)
+        stack.make_network(name)
     for name in VOLUMES:
-        labels = [f"com.docker.compose.project={stack.instance}", f"com.docker.compose.volume={name}"]
-        stack.docker("volume", "create", *(f"--label={label}" for label in labels), f"{stack.instance}_{name}")
+        stack.make_volume(name)
     return stack
 
 
@@ -219,7 +213,7 @@ def remake_network(world: World) -> None:
     for ordinal in range(2):
         world.stack.docker("network", "disconnect", "--force", network, world.name(ordinal))
     world.stack.docker("network", "rm", network)
-    make_network(world.stack, "network3")
+    world.stack.make_network("network3")
     world.door.open()
 
 

@@ -77,6 +77,17 @@ class Stack:
     def network(self, name: str) -> str:
         return f"{self.instance}_{name}"
 
+    def make_network(self, name: str) -> None:
+        """As Compose makes it, of the name that manifests use."""
+        self.docker("network", "create", *self._labels("network", name), self.network(name))
+
+    def make_volume(self, name: str) -> None:
+        """As Compose makes it, of the name that manifests use."""
+        self.docker("volume", "create", *self._labels("volume", name), f"{self.instance}_{name}")
+
+    def _labels(self, kind: str, name: str) -> list[str]:
+        return [f"--label=com.docker.compose.project={self.instance}", f"--label=com.docker.compose.{kind}={name}"]
+
     def service(self, name: str) -> str:
         """The container name of a Compose service."""
         return f"{self.instance}-{name}-1"
