@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chaos.trial import Trial, bounce
-from support.clusters import TARGET_BROKERS
-from support.outages import await_in_sync, bounce_broker, kill_process
+from support.clusters import TARGET_BROKERS, Bridge
+from support.outages import await_in_sync, bounce_broker, kill_process, throughout
 from support.stack import wait_until
 
 SELECTION = pytest.mark.selection
@@ -20,9 +20,14 @@ def test_brokers_of_the_target_bounce(trial: Trial, isHard: bool, rounds: int) -
     trial.begin()
     for broker in TARGET_BROKERS[:rounds]:
         trial.advance()
-        bounce_broker(trial.clusters, "target", broker, isHard)
+        with throughout("two brokers of three are no outage", lambda: not any(map(sees_outage, bridges))):
+            bounce_broker(trial.clusters, "target", broker, isHard)
     trial.advance()
     trial.finish(bridges)
+
+
+def sees_outage(bridge: Bridge) -> bool:
+    return bridge.status().get("target", {}).get("reachable") is False
 
 
 # In CI the clean one is part of scaling.

@@ -18,7 +18,7 @@ BRIDGE = "orders"
 
 # A lively stack: records all the time, and an operator that does not make a test wait.
 LIVELY = {
-    "PRODUCER_RATE": "200",
+    "PRODUCER_RATE": "100",
     "PRODUCER_COUNT": "0",
     "OPERATOR_RESYNC_SECONDS": "30",
     "OPERATOR_REMOVE_GRACE_SECONDS": "3",

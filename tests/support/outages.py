@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -66,6 +67,27 @@ def lasts(seconds: float, everySeconds: float, holds: Callable[[], bool]) -> boo
             return False
         time.sleep(everySeconds)
     return True
+
+
+@contextmanager
+def throughout(what: str, holds: Callable[[], bool], everySeconds: float = 0.3) -> Iterator[None]:
+    """Something holds for as long as the `with` block lasts, whatever is done in it."""
+    isOver, broken = threading.Event(), []
+
+    def watch() -> None:
+        began = time.monotonic()
+        while not isOver.wait(everySeconds):
+            if not holds():
+                broken.append(time.monotonic() - began)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        isOver.set()
+        watcher.join()
+    assert not broken, f"{what}: not so after {', '.join(f'{seconds:.1f}' for seconds in broken[:10])} s"
 
 
 # ---- brokers of a cluster with several
