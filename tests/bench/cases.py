@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["lz4", "random", "avro"]
-Measure = Literal["throughput", "latency", "recovery"]
+Measure = Literal["warming", "throughput", "latency", "recovery"]
 
 # Bytes of a full run in one topic: a million records of 200 bytes, 300,000 of 1,000.
 RECORDS_200, RECORDS_1000 = 1_000_000, 300_000
@@ -66,6 +66,7 @@ CASES: tuple[Case, ...] = (
     Case("latency-20000", "latency", rate=20_000),
     Case("recovery", "recovery", rate=1_000),
 )
+WARMING = Case("brokers", "warming")
 QUICK_CASES = ("bytes-200-lz4-p6", "bytes-1000-random-p6", "avro-validated", "latency-1000", "recovery")
 
 
@@ -101,3 +102,8 @@ class Plan:
     def warmRounds(self) -> int:
         """Rounds of a copier with a just-in-time compiler that do not count: the first is shown apart as cold."""
         return 1 if self.isQuick else 2
+
+    @property
+    def brokerRounds(self) -> int:
+        """Rounds before everything else, after which the brokers of a full run hardly get faster."""
+        return 1 if self.isQuick else 8

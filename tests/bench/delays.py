@@ -29,7 +29,8 @@ def latency(bench: Bench, case: Case, copier: Copier) -> None:
     warm_up(bench, case, copier)
     seconds = bench.plan.latencySeconds
     limit = FIRST_RECORD_SECONDS + CATCH_UP_SECONDS + seconds
-    for number in range(1, bench.plan.rounds + 1):
+    # The first does not count: brokers get faster at small transactions, too, and who comes second would profit.
+    for number in range(bench.plan.rounds + 1):
         source, target = new_topic(bench, case, copier, number)
         shape = ("--partitions", case.partitions, "--timeout", limit)
         with (
@@ -40,6 +41,8 @@ def latency(bench: Bench, case: Case, copier: Copier) -> None:
             sender.let_go()
             sent = sender.answer(60)
         copier.rest()
+        if number == 0:
+            continue
         if sent["rate"] < 0.95 * case.rate:
             bench.notes.append(f"{case.name}, {copier.name}: only {sent['rate']:,.0f} records/s could be sent")
         bench.add(copier.name, case, number, p50=(found["p50"], "ms"), p99=(found["p99"], "ms"))

@@ -16,12 +16,12 @@ from typing import NoReturn
 
 from rich.console import Console
 
-from bench.cases import CASES, QUICK_CASES, SOURCE_SCHEMA, TARGET_SCHEMA, Case, Measure, Plan, chosen
-from bench.copiers import COPIERS, MAKERS, MIRROR_MAKER, MIRROR_MAKER_HEAP, TUNING, Copier
+from bench.cases import CASES, QUICK_CASES, SOURCE_SCHEMA, TARGET_SCHEMA, WARMING, Case, Measure, Plan, chosen
+from bench.copiers import COPIERS, MAKERS, MIRROR_MAKER, MIRROR_MAKER_HEAP, TUNING, BridgeCopier, Copier
 from bench.delays import latency, recovery
 from bench.measure import Unreadable
 from bench.report import print_table, write_json
-from bench.rounds import Bench, CopierBroken, say, throughput
+from bench.rounds import Bench, CopierBroken, say, throughput, warm_brokers
 from bridge_operator.model import DEFAULT_LANES
 from support.clusters import INSIDE, Clusters
 from support.stack import PROJECT_ROOT, Stack, kept_clean
@@ -31,6 +31,7 @@ from support.stack import run as run_command
 BROKERS = {"KAFKA_HEAP_OPTS": "-Xms1g -Xmx1g", "KAFKA_MEMORY_LIMIT": "6g"}
 OVERLAY = {"COMPOSE_OVERRIDE": str(PROJECT_ROOT / "tests" / "bench" / "mirror-maker.yaml")}
 MEASURES: Mapping[Measure, Callable[[Bench, Case, Copier], None]] = {
+    "warming": warm_brokers,
     "throughput": throughput,
     "latency": latency,
     "recovery": recovery,
@@ -82,6 +83,7 @@ def conditions(plan: Plan) -> Iterator[str]:
     )
     heap, limit = BROKERS.values()
     yield f"brokers: Kafka 4.3.1, one each, heap {heap}, memory limit {limit}"
+    yield f"before everything else they copy a million records {plan.brokerRounds} times: they get faster, too"
     yield "time: from the first record at the target to the last one committed there; every copy was compared"
     yield "source topics: written in one transaction, by librdkafka's default batches with linger 20 ms"
     yield "CPU: of the copier's containers in that time; memory: highest resident set (VmHWM), without page cache"
@@ -143,7 +145,9 @@ def last_words(stack: Stack) -> str:
 
 def run(bench: Bench, deadline: float, save: Callable[[], None]) -> list[str]:
     """All cases, saved one by one; what went wrong or was left out."""
-    failures = []
+    failure = measure_case(bench, WARMING, BridgeCopier(bench.clusters))
+    failures = [failure] if failure else []
+    bench.forget_topics()
     for case in bench.plan.cases:
         for family in bench.plan.copiers:
             for copier in MAKERS[family](bench.clusters, case):
