@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -74,3 +75,20 @@ def test_the_engine_that_a_script_starts_does_not_keep_its_output_open(tmp_path:
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "engine.log").exists(), "the engine was not started"
     assert time.monotonic() - begin < 6, "the reader of this script's output waits for the engine's end"
+
+
+def test_what_a_killed_run_has_left_is_named(tmp_path: Path) -> None:
+    mine, gone = os.getpid(), 2**22 + 1  # beyond the highest number that a process can have
+    lines = (
+        f"kbo-e2e-{mine} kbo-e2e-{mine}\nkbo-chaos-{gone} \n kbo-chaos-{gone}\nkafka-bridge \nmy-kbo-it-{gone} \n \n"
+    )
+    (tmp_path / "ps").write_text(lines)
+    code = f"""
+        set -euo pipefail; source {PROJECT_ROOT}/stack/lib/common.sh; source {PROJECT_ROOT}/tests/lib/leftovers.sh
+        docker() {{ cat {tmp_path}/ps; }}
+        name_leftovers
+    """
+    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True, timeout=20)
+    told = (done.stdout + done.stderr).splitlines()
+    assert len(told) == 1
+    assert f"kbo-chaos-{gone}; COMPOSE_PROJECT_NAME=kbo-chaos-{gone} stack/down" in told[0]
