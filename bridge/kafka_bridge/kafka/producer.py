@@ -94,7 +94,7 @@ class TransactionalProducer:
         timestampsMs: Sequence[int],
     ) -> int:
         """Queue records in their order, as `send` does; how many were. All were, unless the next one is too large."""
-        # Calls made by `map`, not by a loop in Python, and that loop's lists instead of it: a sixth of the copying.
+        # `map` makes the calls: a loop in Python took a tenth of the CPU of all copying.
         topics = repeat(topic, len(values))
         nothing = repeat(None)
         calls = map(
