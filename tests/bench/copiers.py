@@ -265,6 +265,10 @@ def _pid(clusters: Clusters, container: str) -> int:
 
 # By the names of --copiers: all that are measured under that name in one case.
 MAKERS: Mapping[str, Callable[[Clusters, Case], list[Copier]]] = {
-    BRIDGE: lambda clusters, case: [BridgeCopier(clusters, one) for one in ((1, 2) if case.isAvro else (1,))],
+    # Two replicas where there is something to share: one process has one lock for all of its Python.
+    BRIDGE: lambda clusters, case: [
+        BridgeCopier(clusters, one)
+        for one in ((1, 2) if case.measure == "throughput" and case.partitions > 1 else (1,))
+    ],
     MIRROR_MAKER: lambda clusters, case: [MirrorMakerCopier(clusters)],
 }

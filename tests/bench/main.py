@@ -83,7 +83,7 @@ def conditions(plan: Plan) -> Iterator[str]:
     )
     heap, limit = BROKERS.values()
     yield f"brokers: Kafka 4.3.1, one each, heap {heap}, memory limit {limit}"
-    yield f"before everything else they copy a million records {plan.brokerRounds} times: they get faster, too"
+    yield f"before everything they had {plan.brokerRounds} times {plan.count(WARMING):,} records: they get faster, too"
     yield "time: from the first record at the target to the last one committed there; every copy was compared"
     yield "source topics: written in one transaction, by librdkafka's default batches with linger 20 ms"
     yield "CPU: of the copier's containers in that time; memory: highest resident set (VmHWM), without page cache"
