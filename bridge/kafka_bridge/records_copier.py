@@ -167,7 +167,7 @@ class RecordsCopier:
             try:
                 newKey = key if route.key is None else _coded("key", route.key, key)
                 newValue = value if route.value is None else _coded("value", route.value, value)
-                self._send_watched(route.targetName, newKey, newValue, record, max(timestampMs, 0))
+                self._send_watched(place, route.targetName, newKey, newValue, record, max(timestampMs, 0))
             except (ValueError, OversizedRecord) as error:
                 failure = self._refuse(route, place, record, str(error))
                 if failure is not None:
@@ -179,10 +179,15 @@ class RecordsCopier:
         return None
 
     def _send_watched(
-        self, targetName: str, key: bytes | None, value: bytes | None, record: SourceRecord, timestampMs: int
+        self,
+        place: Partition,
+        targetName: str,
+        key: bytes | None,
+        value: bytes | None,
+        record: SourceRecord,
+        timestampMs: int,
     ) -> None:
         """Send a record that may have been refused before, or whose offset at the target is wanted."""
-        place = (record.topic() or "", record.partition() or 0)
         why = self._refused.get((place, record.offset() or 0))
         if why is not None:
             raise ValueError(why)

@@ -310,7 +310,7 @@ def _report(
     sightings: Mapping[str, Sighting],
     now: float,
 ) -> BridgeReport:
-    """Made anew where there are containers; of hundreds of bridges without one, it would be most of an idle's work."""
+    """Made anew where there are containers; of hundreds of bridges without one, it would be much of an idle's work."""
     if picture.observed.containers:
         current = replace(picture, observed=replace(picture.observed, now=now, sightings=sightings))
         return bridge_report(name, accepted, current, bridge.conditions)

@@ -69,9 +69,10 @@ class EngineWatcher:
     def _pass_on(self, event: EngineEvent) -> None:
         """A container that starts is told as attached to each of its networks: that concerns its own bridge alone."""
         if event.bridge:
-            self._bridges[event.containerId] = event.bridge
             if event.action == "destroy":
-                del self._bridges[event.containerId]
+                self._bridges.pop(event.containerId, None)
+            else:
+                self._bridges[event.containerId] = event.bridge
             self._enqueue(event.bridge)
         elif not event.containerId:
             self._enqueueAll()

@@ -171,18 +171,21 @@ def throughput(bench: Bench, case: Case, copier: Copier) -> None:
         say(f"  {copier.name}, {label}: {told}")
 
 
+def copy_uncounted(bench: Bench, case: Case, copier: Copier, rounds: int) -> None:
+    for number in range(1, rounds + 1):
+        copy_once(bench, case, copier, number)
+
+
 def warm_up(bench: Bench, case: Case, copier: Copier) -> None:
     """Rounds that nobody counts, for a process that gets faster by them."""
     if copier.isWarmed:
-        for number in range(1, bench.plan.warmRounds + 1):
-            copy_once(bench, case, copier, number)
+        copy_uncounted(bench, case, copier, bench.plan.warmRounds)
         say(f"  {copier.name} is warm")
 
 
 def warm_brokers(bench: Bench, case: Case, copier: Copier) -> None:
     """Brokers get faster for minutes, too: who is measured first must not pay for who comes after."""
     copier.begin(case)
-    for number in range(1, bench.plan.brokerRounds + 1):
-        copy_once(bench, case, copier, number)
+    copy_uncounted(bench, case, copier, bench.plan.brokerRounds)
     say(f"  the brokers are warm after {bench.plan.brokerRounds} rounds that nobody counts")
     bench.notes.clear()

@@ -54,7 +54,7 @@ class Scale:
         self.stack = stack
         self.folder = folder
         self.figures: list[Figure] = []
-        host = stack.docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+        host = stack.engine_url()
         self.engineSocket = host
         self.engine = DockerEngine(host, stack.instance, 1)
         self.image = f"{stack.instance}-idle"

@@ -42,7 +42,7 @@ def small_image(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module", name="engine")
 def real_engine(stack: Stack) -> DockerEngine:
-    socket = stack.docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+    socket = stack.engine_url()
     return DockerEngine(socket, stack.instance, STOP_GRACE_SECONDS)
 
 

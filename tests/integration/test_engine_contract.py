@@ -137,9 +137,7 @@ def tell_story(teller: Teller) -> list[str]:
 
 @pytest.fixture(name="engine")
 def real_engine(stack: Stack) -> Iterator[DockerEngine]:
-    engine = DockerEngine(
-        stack.docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}"), stack.instance, 3
-    )
+    engine = DockerEngine(stack.engine_url(), stack.instance, 3)
     for name in NETWORKS:
         stack.make_network(name)
     for name in VOLUMES:

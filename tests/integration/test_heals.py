@@ -55,7 +55,7 @@ class World:
         self.manifests, self.state = folder / "manifests", folder / "state"
         for each in (self.manifests, self.state, folder / "schemas"):
             each.mkdir()
-        engineSocket = stack.docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+        engineSocket = stack.engine_url()
         self.door = EngineDoor(engineSocket.removeprefix("unix://"), folder / "engine.sock")
         self.settings = Settings(
             instance=stack.instance,

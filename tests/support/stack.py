@@ -70,6 +70,10 @@ class Stack:
     def docker(self, *arguments: str, wanted: int | None = 0, timeoutSeconds: float = 120) -> str:
         return run("docker", *arguments, wanted=wanted, timeoutSeconds=timeoutSeconds).stdout.strip()
 
+    def engine_url(self) -> str:
+        """Where the engine listens that the command docker speaks to."""
+        return self.docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+
     def container(self, service: str) -> str:
         """The container id of a Compose service."""
         return self.compose("ps", "--all", "--quiet", service).stdout.strip()

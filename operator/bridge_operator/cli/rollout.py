@@ -14,10 +14,9 @@ from bridge_operator.cli.durations import parse_duration
 from bridge_operator.cli.output import EXIT_NO, EXIT_UNKNOWN, fail, say_not_found, warn, write_line
 from bridge_operator.cli.picture import take_picture
 from bridge_operator.cli.tools import tools_of
+from bridge_operator.cli.wait import LOOK_SECONDS
 from bridge_operator.cli.words import state_sentence
 from bridge_operator.report import BridgeReport
-
-LOOK_SECONDS = 1.0
 
 rollout = typer.Typer(name="rollout", no_args_is_help=True, rich_markup_mode=None)
 

@@ -567,7 +567,7 @@ def test_a_deleted_manifest_removes_its_bridge_after_the_grace(one: Harness) -> 
 
 
 def test_a_bridge_without_containers_is_told_as_before_until_something_changes(one: Harness) -> None:
-    # Five hundred of them, told anew every few seconds, took more of a core than everything else of an idle operator.
+    # Five hundred of them, told anew every few seconds, were much of what an idle operator did.
     one.apply(bridge(replicas=0))
     one.run(20)
     first = one.report()

@@ -51,8 +51,8 @@ def test_an_event_asks_for_a_pass_over_its_bridge() -> None:
 
 
 def test_an_attachment_concerns_the_bridge_whose_it_is() -> None:
-    # Each container that starts makes one for each of its networks: looking at everything for them all made fifty
-    # starts half as slow again.
+    # Each container that starts makes one for each of its networks: looking at everything for them all held
+    # fifty starts up.
     created, attached = EngineEvent(NOW, "payments", "create", "id-2"), EngineEvent(NOW, "", "connect", "id-2")
     world = World([EngineEvent(NOW, "", "disconnect", "id-1"), created, attached])
     assert world.run() == ["(all)", "orders", "payments", "payments"]
