@@ -37,7 +37,7 @@ from bridge_operator.wish import Surroundings, wish_for
 
 # A pass that failed is repeated after so long, doubling.
 RETRY_FIRST_SECONDS, RETRY_MAX_SECONDS = 0.5, 60.0
-# After an action the next pass follows so soon; the engine's list is a moment behind its calls.
+# After an action the next pass follows so soon.
 ACT_AGAIN_SECONDS = 0.1
 # Passes that keep acting without an end are slowed down after so many: something undoes what they do.
 BRISK_PASSES = 30
@@ -56,6 +56,7 @@ class _Bridge:
     picture: Picture | None = None
     failures: int = 0
     actingPasses: int = 0
+    actedAt: float = float("-inf")
     fault: Fault | None = None
     told: tuple[_Told, BridgeReport] | None = None
 
@@ -176,7 +177,8 @@ class Controller:
                 self._metrics.note_pass(result, time.monotonic() - began)
 
     def _pass(self, name: str, bridge: _Bridge, asOf: float, isOneOfMany: bool) -> float | None:
-        survey = self._surveyor.look(name, asOf, isOneOfMany)
+        # One that was begun amid this bridge's last actions, for others, does not show what they did.
+        survey = self._surveyor.look(name, max(asOf, bridge.actedAt), isOneOfMany)
         self._engineHealth = EngineHealth(True, "")
         catalog, accepted = self._store.catalog, self._store.accepted
         wish, observed, decided = self._decide(name, bridge.memory, survey, catalog, accepted)
@@ -191,6 +193,8 @@ class Controller:
             return None
         generation = last.generation if last else 0
         outcome = self._act(name, decided.actions, generation)
+        if decided.actions:
+            bridge.actedAt = self._surveyor.clock()
         fault = outcome.faults[0] if outcome.faults else None
         if fault is not None and fault != bridge.fault:
             self._tell_event(name, "Warning", fault.reason, fault.message)

@@ -37,6 +37,9 @@ MINIMUM_API = "1.44"  # several networks in one create call
 CALL_SECONDS = 30
 # Beyond its grace the engine may take ten more seconds after SIGKILL.
 STOP_EXTRA_SECONDS = 20
+# How long the engine's list may tell of a container as running that has been stopped; then somebody has started it.
+LISTED_SECONDS = 1.0
+LIST_AGAIN_SECONDS = 0.005
 NANOSECONDS = 1_000_000_000
 
 # Events that can change what a pass would do; health checks alone make three others each time.
@@ -174,6 +177,7 @@ class DockerEngine:
 
     def stop(self, containerId: str) -> None:
         self._call(lambda api: api.stop(containerId, timeout=self._stopGraceSeconds), self._stopGraceSeconds)
+        self._await_end(containerId)
 
     def restart(self, containerId: str) -> None:
         self._call(lambda api: api.restart(containerId, timeout=self._stopGraceSeconds), self._stopGraceSeconds)
@@ -235,6 +239,13 @@ class DockerEngine:
                     yield EngineEvent(happened, attributes[BRIDGE_LABEL], action, actor.get("ID", ""))
         except (DockerException, requests.RequestException, OSError, ValueError) as error:
             raise EngineTransient(f"events: {error}") from error
+
+    def _await_end(self, containerId: str) -> None:
+        """A stop returns before the engine's list tells of it, every fourth time or so, for some milliseconds."""
+        deadline = time.monotonic() + LISTED_SECONDS
+        running = {"id": containerId, "status": "running"}
+        while self._call(lambda api: api.containers(filters=running)) and time.monotonic() < deadline:
+            time.sleep(LIST_AGAIN_SECONDS)
 
     def _inspect(self, name: str) -> Any:
         try:

@@ -89,6 +89,26 @@ def test_what_is_old_is_not_acted_upon(counted: Counted) -> None:
     assert counted.lists == [None, NAMES[0]]
 
 
+def test_a_survey_begun_amid_an_action_does_not_serve_the_pass_after_it(
+    counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness, asked = counted.harness, counted.clock.now
+    unpause = counted.engine.unpause
+
+    def unpause_slowly(containerId: str) -> None:
+        counted.clock.advance(FRESH_SECONDS / 4)
+        harness.surveyor.survey()
+        counted.clock.advance(FRESH_SECONDS / 4)
+        unpause(containerId)
+
+    monkeypatch.setattr(counted.engine, "unpause", unpause_slowly)
+    counted.engine.named(f"test-{NAMES[0]}-0").state = "paused"
+    counted.engine.calls.clear()
+    for _ in range(2):
+        harness.controller.reconcile(NAMES[0], asked)
+    assert counted.engine.calls == [f"unpause test-{NAMES[0]}-0"]
+
+
 def test_before_it_acts_a_pass_looks_at_its_containers_alone(counted: Counted) -> None:
     survey = counted.surveyor.look(NAMES[0], counted.clock.now, isForMany=False)
     counted.engine.crash(f"test-{NAMES[0]}-0")
