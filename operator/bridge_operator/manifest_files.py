@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,15 @@ def read_folder(folder: Path) -> Iterator[SourceFile]:
         if not isinstance(error, FileNotFoundError):
             unreadable.append(_unreadable(Path(error.filename).relative_to(folder).as_posix(), error))
 
-    paths = []
+    paths = [path for path in map(Path, files_below(folder, note)) if is_manifest_name(path.name)]
+    found = [read_file(path, path.relative_to(folder).as_posix()) for path in paths]
+    return iter(sorted((file for file in (*found, *unreadable) if file is not None), key=lambda file: file.name))
+
+
+def files_below(folder: Path, note: Callable[[OSError], None] | None = None) -> Iterator[str]:
+    """Whatever is no folder, at any depth, by its path; hidden folders are left out. `note` hears of those that cannot
+    be read.
+    """
     visited: set[tuple[int, int]] = set()
     # Links are followed, because mounted configuration is made of them; a circle of them ends at a folder seen before.
     for current, subfolders, files in os.walk(folder, onerror=note, followlinks=True):
@@ -47,9 +55,8 @@ def read_folder(folder: Path) -> Iterator[SourceFile]:
             subfolders.clear()
             continue
         visited.add((status.st_dev, status.st_ino))
-        paths += [Path(current) / name for name in files if is_manifest_name(name)]
-    found = [read_file(path, path.relative_to(folder).as_posix()) for path in paths]
-    return iter(sorted((file for file in (*found, *unreadable) if file is not None), key=lambda file: file.name))
+        for name in files:
+            yield f"{current}/{name}"
 
 
 def is_manifest_name(name: str) -> bool:

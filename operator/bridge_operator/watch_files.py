@@ -1,21 +1,25 @@
 """Tells when the manifest folder has changed: at once where the kernel says so, within seconds where it does not.
 
-File notifications get lost: on network file systems, when the folder itself is replaced, when an editor is clever.
-So they only hasten a comparison of names, sizes and times that is made anyway. Several changes within a moment, as
-an editor makes when it saves, are one change.
+File notifications get lost: on network file systems, behind links, when the folder itself is replaced, when an editor
+is clever. So they only hasten a comparison of names, sizes and times that is made anyway. Several changes within a
+moment, as an editor makes when it saves, are one change.
 """
 
 from __future__ import annotations
 
+import os
 import stat
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from loguru import logger
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
+
+from bridge_operator.manifest_files import files_below
 
 SETTLE_SECONDS = 0.2
 COMPARE_SECONDS = 5.0
@@ -95,16 +99,14 @@ class _Hinter(FileSystemEventHandler):
 
 
 def picture_of(folder: Path) -> Picture:
-    """Name, size, time and inode of every file below `folder`; empty where it cannot be read."""
+    """Size, time and inode, by path, of every file that a reader of `folder` may find; empty where it cannot be read.
+
+    Every few seconds, over hundreds of files: so without a Path for each.
+    """
     found: Picture = {}
-    try:
-        for path in sorted(folder.rglob("*")):
-            try:
-                facts = path.stat()
-            except OSError:
-                continue
+    for path in files_below(folder):
+        with suppress(OSError):
+            facts = os.stat(path)
             if stat.S_ISREG(facts.st_mode):
-                found[str(path)] = (facts.st_size, facts.st_mtime_ns, facts.st_ino)
-    except OSError:
-        return {}
+                found[path] = (facts.st_size, facts.st_mtime_ns, facts.st_ino)
     return found
