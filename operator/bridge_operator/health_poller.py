@@ -52,16 +52,28 @@ class Sightings:
             self._byId = {key: value for key, value in self._byId.items() if key in containerIds}
 
 
-def fetch_status(address: str) -> BridgeStatus | None:
-    """The status of the bridge process at an IP address; None where it does not answer, or not sensibly."""
-    try:
-        answer = httpx.get(f"http://{address}:{STATUS_PORT}/status", timeout=ANSWER_SECONDS, trust_env=False)
-        return BridgeStatus.model_validate_json(answer.raise_for_status().content)
-    except (httpx.HTTPError, httpx.InvalidURL):
-        return None
-    except ValidationError as error:
-        logger.warning("{} answers with something that is no bridge status: {}", address, error)
-        return None
+class StatusFetcher:
+    """Called with an IP address, it gives the status of the bridge process there; None where that does not answer, or
+    not sensibly. Thread-safe.
+    """
+
+    def __init__(self, port: int = STATUS_PORT) -> None:
+        self._port = port
+        # One for all calls: to make one takes a hundred times the CPU of a call. No connection is kept, since an
+        # address passes from one container to the next.
+        self._client = httpx.Client(
+            timeout=ANSWER_SECONDS, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
+        )
+
+    def __call__(self, address: str) -> BridgeStatus | None:
+        try:
+            answer = self._client.get(f"http://{address}:{self._port}/status")
+            return BridgeStatus.model_validate_json(answer.raise_for_status().content)
+        except (httpx.HTTPError, httpx.InvalidURL):
+            return None
+        except ValidationError as error:
+            logger.warning("{} answers with something that is no bridge status: {}", address, error)
+            return None
 
 
 class HealthPoller:
@@ -73,7 +85,7 @@ class HealthPoller:
         sightings: Sightings,
         managementNetwork: str,
         enqueue: Callable[[str], None],
-        fetch: Fetch = fetch_status,
+        fetch: Fetch | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`managementNetwork` is the name that manifests use."""
@@ -81,7 +93,7 @@ class HealthPoller:
         self._sightings = sightings
         self._managementNetwork = managementNetwork
         self._enqueue = enqueue
-        self._fetch = fetch
+        self._fetch = fetch or StatusFetcher()
         self._clock = clock
         self._before: dict[str, Any] = {}
 

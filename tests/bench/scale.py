@@ -35,6 +35,8 @@ DOCKERFILE = 'FROM debian:trixie-slim\nENTRYPOINT ["sleep", "infinity"]\n'
 # As the operator has workers; with 16 the engine was no quicker.
 BARE_WORKERS = 4
 IDLE_RESYNC_SECONDS, IDLE_RESYNCS = 15, 4
+# Shorter than it takes to be called unhealthy and started anew.
+WATCHED_SECONDS = 20
 BRIDGE = """
 apiVersion: bridge.kafka/v1alpha1
 kind: KafkaBridge
@@ -272,6 +274,21 @@ def measure_convergence(scale: Scale, count: int, rounds: int) -> None:
                 os.kill(one.pid, signal.SIGCONT)
 
 
+def measure_watching(scale: Scale, count: int) -> None:
+    """What it costs to have containers that run, and to ask each for its status; these refuse to answer."""
+    say(f"watch: {count} containers that run")
+    with running_operator(scale, "watch") as one:
+        one.write(count, 1)
+        wait_until("they run", lambda: scale.running() == count, 120)
+        time.sleep(5)
+        began = one.cpu_seconds()
+        time.sleep(WATCHED_SECONDS)
+        share = (one.cpu_seconds() - began) / WATCHED_SECONDS * 100
+        scale.add("operator", "watch", f"CPU, {count} containers", "% of a core", 1, share)
+        one.forget()
+        wait_until("all are gone", lambda: not scale.engine.containers(), 60)
+
+
 def measure_heals(scale: Scale, kills: int, containers: int = 10) -> None:
     """From SIGKILL to the engine's own time of the next start."""
     say(f"heal: {kills} kills")
@@ -325,6 +342,7 @@ def main() -> int:
             scale.prepare()
             measure_idle(scale, arguments.bridges)
             measure_convergence(scale, arguments.containers, arguments.rounds)
+            measure_watching(scale, arguments.containers)
             measure_heals(scale, arguments.kills)
         except (AssertionError, OSError, subprocess.SubprocessError) as error:
             sys.stderr.write(f"error: {error}\n")

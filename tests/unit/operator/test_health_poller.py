@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ssl
+import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bridge_operator.health_poller import HealthPoller, Sightings
+from bridge_operator.health_poller import HealthPoller, Sightings, StatusFetcher
 from bridge_operator.observed import REPORT_FRESH_SECONDS, Observed
 from kafka_bridge.status import BridgeStatus
 from support.operator_harness import Harness, bridge
@@ -103,3 +108,90 @@ def test_what_is_gone_is_forgotten(world: World) -> None:
     world.harness.engine.byId.clear()
     world.poll()
     assert world.sightings.snapshot() == {}
+
+
+# ---- over the network
+
+HERE = "127.0.0.1"
+
+
+class BridgeFace:
+    """What a bridge serves: `answer` is its code and body, `connections` how many were made to it."""
+
+    def __init__(self) -> None:
+        face = self
+        self.answer = (200, b"")
+        self.connections = 0
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                face.connections += 1
+                super().setup()
+
+            def do_GET(self) -> None:  # pylint: disable=invalid-name  # the library's own
+                code, body = face.answer
+                self.send_response(code)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                """Nobody reads it."""
+
+        self.server = ThreadingHTTPServer((HERE, 0), Handler)
+        self.port = self.server.server_port
+
+
+@pytest.fixture(name="face")
+def served_face(world: World) -> Iterator[BridgeFace]:
+    """It says what a process of the fake engine says."""
+    face = BridgeFace()
+    face.answer = (200, next(iter(world.sightings.snapshot().values())).status.model_dump_json().encode())
+    thread = threading.Thread(target=face.server.serve_forever, args=(0.01,))
+    thread.start()
+    yield face
+    face.server.shutdown()
+    face.server.server_close()
+    thread.join()
+
+
+def test_a_status_is_fetched(face: BridgeFace, world: World) -> None:
+    assert StatusFetcher(face.port)(HERE) in [one.status for one in world.sightings.snapshot().values()]
+
+
+@pytest.mark.parametrize("answer", [(503, None), (200, b"ok"), (200, b'{"instance": 1}'), (200, b"\xff"), (302, b"")])
+def test_an_answer_that_is_no_status_is_none(face: BridgeFace, answer: tuple[int, bytes | None]) -> None:
+    code, body = answer
+    face.answer = (code, face.answer[1] if body is None else body)
+    assert StatusFetcher(face.port)(HERE) is None
+
+
+@pytest.mark.parametrize("address", ["127.0.0.2", "no address", "", "["])
+def test_no_answer_is_none(face: BridgeFace, address: str) -> None:
+    assert StatusFetcher(face.port)(address) is None
+
+
+def test_no_connection_outlives_its_answer(face: BridgeFace) -> None:
+    """Behind the same address there may be another container by then."""
+    fetch = StatusFetcher(face.port)
+    for _ in range(3):
+        assert fetch(HERE) is not None
+    assert face.connections == 3
+
+
+def test_the_machines_certificates_are_not_read_at_each_call(face: BridgeFace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That took 45 ms of CPU for each replica, every two seconds."""
+    made = []
+    create = ssl.create_default_context
+
+    def counting(*arguments: Any, **rest: Any) -> ssl.SSLContext:
+        made.append(arguments)
+        return create(*arguments, **rest)
+
+    monkeypatch.setattr(ssl, "create_default_context", counting)
+    fetch = StatusFetcher(face.port)
+    for _ in range(3):
+        assert fetch(HERE) is not None
+    assert len(made) <= 1
