@@ -49,7 +49,12 @@ class EngineDoor:
             while True:
                 caller, _ = listener.accept()
                 engine = socket.socket(socket.AF_UNIX)
-                engine.connect(self._engine)
+                try:
+                    engine.connect(self._engine)
+                except OSError:
+                    # It has ended; there may be another one later.
+                    caller.close()
+                    continue
                 with self._lock:
                     self._connections |= {caller, engine}
                 for source, sink in ((caller, engine), (engine, caller)):

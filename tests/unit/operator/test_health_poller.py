@@ -124,8 +124,6 @@ class BridgeFace:
         self.connections = 0
 
         class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
             def setup(self) -> None:
                 face.connections += 1
                 super().setup()
@@ -145,8 +143,9 @@ class BridgeFace:
 
 
 @pytest.fixture(name="face")
-def served_face(world: World) -> Iterator[BridgeFace]:
-    """It says what a process of the fake engine says."""
+def served_face(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[BridgeFace]:
+    """It says what a process of the fake engine says, and would keep connections."""
+    monkeypatch.setattr(BaseHTTPRequestHandler, "protocol_version", "HTTP/1.1")
     face = BridgeFace()
     face.answer = (200, next(iter(world.sightings.snapshot().values())).status.model_dump_json().encode())
     thread = threading.Thread(target=face.server.serve_forever, args=(0.01,))
