@@ -12,12 +12,13 @@ from pathlib import Path
 
 from support.stack import Stack, run, wait_until
 
-# Apart from what engines take where nobody says otherwise.
-ADDRESSES = "base=10.213.0.0/16,size=24"
-
 
 class PrivateEngine:
-    """A process `dockerd` with a folder, a socket and addresses of its own; it leaves the machine's firewall alone."""
+    """A process `dockerd` with a folder, a socket and a network namespace of its own.
+
+    Without the last, two engines would have one bridge docker0 and one firewall between them. So nobody outside can
+    reach the addresses of its containers, an operator neither.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -31,10 +32,9 @@ class PrivateEngine:
             self._process = subprocess.Popen(
                 [
                     # It does not outlive the tests, however they end.
-                    "setpriv", "--pdeathsig", "TERM", "dockerd", "--host", self.url, "--bridge", "none",
+                    "setpriv", "--pdeathsig", "TERM", "unshare", "--net", "dockerd", "--host", self.url,
                     "--data-root", f"{self._folder}/data", "--exec-root", f"{self._folder}/exec",
-                    "--pidfile", f"{self._folder}/docker.pid", "--default-address-pool", ADDRESSES,
-                    "--iptables=false", "--ip6tables=false", "--ip-forward=false",
+                    "--pidfile", f"{self._folder}/docker.pid",
                 ],
                 stdout=log, stderr=log,
             )  # fmt: skip
