@@ -57,7 +57,8 @@ def test_an_engine_that_comes_back_has_its_bridges_back(running: World, engine: 
     engine.start()
 
     wait_until("both were started again", lambda: running.reasons()[since:].count("Restarted") == 2, 40)
-    after = wait_until("both run", lambda: (found := running_since(running)) and len(found) == 2 and found, 10)
+    wait_until("both run", lambda: len(running_since(running)) == 2, 10)
+    after = running_since(running)
     assert {name: one[0] for name, one in after.items()} == {name: one[0] for name, one in before.items()}
     assert not {one[1] for one in after.values()} & {one[1] for one in before.values()}
     assert running.reasons()[since:] == ["Restarted"] * 2
