@@ -88,9 +88,15 @@ look() {
 }
 position() { local seen; seen=$(look) && printf '%s' "${seen%% *}"; }
 
-# How many events of that reason the bridge has had.
-events_of() { "$stackDir/bridgectl" events "$bridge" -o json 2>/dev/null | grep -c "\"reason\": *\"$1\"" || true; }
-is_condition() { "$stackDir/bridgectl" wait "$bridge" --for="condition=$1=$2" --timeout="$3s" >/dev/null 2>&1; }
+# has_event REASON SINCE: whether the bridge has had such an event since a time (UTC, ISO 8601).
+has_event() {
+  "$stackDir/bridgectl" events "$bridge" -o json 2>/dev/null | awk -v reason="\"$1\"" -v since="\"$2" '
+    $1 == "\"time\":" { time = $2 }
+    $1 == "\"reason\":" && index($2, reason) == 1 && time >= since { found = 1 }
+    END { exit !found }'
+}
+# Asked for a few seconds at a time, so that whoever interrupts this need not wait for its end.
+is_false() { "$stackDir/bridgectl" wait "$bridge" --for="condition=$1=False" --timeout=3s >/dev/null 2>&1; }
 
 # await SECONDS COMMAND...: until it succeeds.
 await() {
@@ -110,7 +116,6 @@ is_caught_up() {
   local seen lag ready
   seen=$(look) && read -r _ lag ready <<<"$seen" && [ "$ready" -eq 1 ] && [ "$lag" -lt 500 ]
 }
-has_more_events() { [ "$(events_of "$1")" -gt "$2" ]; }
 
 # ---- what is done, and how it is undone
 
@@ -174,7 +179,9 @@ rows=() failures=0
 
 # What has to be seen while it is away; tells what was.
 watch_meanwhile() {
-  local name=$1 end=$((SECONDS + seconds)) condition missing=() before eventsBefore=$2
+  local name=$1 since=$2 end=$((SECONDS + seconds)) condition missing=() before
+  # It is a shell of its own, which would take a command that ends well in spite of an interrupt for a reason to go on.
+  trap 'exit 130' INT TERM HUP
   case "$name" in
     network2)
       before=$(position)
@@ -182,31 +189,30 @@ watch_meanwhile() {
       has_passed "$before" || { printf 'nothing was copied meanwhile'; return 1; }
       printf 'it went on copying' ;;
     bridge-network*)
-      await "$recoverWithin" has_more_events NetworkReconnected "$eventsBefore" || { printf 'no event NetworkReconnected'; return 1; }
+      await "$recoverWithin" has_event NetworkReconnected "$since" || { printf 'no event NetworkReconnected'; return 1; }
       printf 'NetworkReconnected' ;;
     kill-bridge)
-      await "$recoverWithin" has_more_events Restarted "$eventsBefore" || { printf 'no event Restarted'; return 1; }
+      await "$recoverWithin" has_event Restarted "$since" || { printf 'no event Restarted'; return 1; }
       printf 'Restarted' ;;
     restart-*|flapping) printf 'it is back' ;;
     *)
       for condition in $(field "$name" 4); do
-        is_condition "$condition" False "$((end > SECONDS ? end - SECONDS : 1))" || missing+=("$condition")
+        await $((end > SECONDS ? end - SECONDS : 1)) is_false "$condition" || missing+=("$condition")
       done
-      [ "$end" -le "$SECONDS" ] || sleep $((end - SECONDS))
+      while [ "$SECONDS" -lt "$end" ]; do sleep 1; done
       if [ "${#missing[@]}" -gt 0 ] && [ "$seconds" -ge 10 ]; then printf '%s did not turn False' "${missing[*]}"; return 1; fi
       if [ "${#missing[@]}" -gt 0 ]; then printf 'too short for a condition'; else printf '%s=False' "$(field "$name" 4 | sed 's/ /=False, /')"; fi ;;
   esac
 }
-reason_of() { case "$1" in bridge-network*) echo NetworkReconnected ;; *) echo Restarted ;; esac; }
 
 run_case() {
-  local name=$1 seen outcome=ok before wentOn=- caughtUp=- eventsBefore gaveBackAt
+  local name=$1 seen outcome=ok before wentOn=- caughtUp=- since gaveBackAt
   say "$name: $(field "$name" 2)"
   say "  expected: $(field "$name" 3)"
   await 60 is_caught_up || { say "  not begun: the bridge is not ready"; note_row "$name" FAILED - - "not ready before"; return; }
-  eventsBefore=$(events_of "$(reason_of "$name")")
+  since=$(date --utc +%Y-%m-%dT%H:%M:%S.%3N)
   take_away "$name"
-  seen=$(watch_meanwhile "$name" "$eventsBefore") || outcome=FAILED
+  seen=$(watch_meanwhile "$name" "$since") || outcome=FAILED
   before=$(position || echo 0)
   give_back
   gaveBackAt=$(milliseconds)
@@ -244,7 +250,7 @@ has_counted_more() { local now; now=$(number_in "$(report)" records) && [ "${now
 print_verdict() {
   local counted said
   counted=$(number_in "$(report)" records)
-  await 60 has_counted_more "${counted:-0}" || { printf 'The consumer counts no new records.\n'; return 1; }
+  await "$recoverWithin" has_counted_more "${counted:-0}" || { printf 'The consumer counts no new records.\n'; return 1; }
   said=$(report)
   printf '\n%s records at the target: %s missing, %s repeated, %s out of order, %s invalid.\n' \
     "$(number_in "$said" records)" "$(number_in "$said" missing)" "$(number_in "$said" repeated)" \
