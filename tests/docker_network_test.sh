@@ -17,6 +17,7 @@
 # no stack that could be tested; 130: interrupted.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../stack/lib/common.sh"
+source "$stackDir/lib/verdict.sh"
 
 # name|what is done|what is expected|condition that is False meanwhile, - for none
 cases='network1|the source broker is taken off network1|SourceReachable turns False, the bridge waits and goes on by itself|SourceReachable
@@ -130,7 +131,7 @@ give_back() {
   done
 }
 
-# cut CONTAINER NETWORK: off the network; it will come back under its aliases.
+# cut_off CONTAINER NETWORK: off the network; it will come back under its aliases.
 cut_off() {
   local container=$1 network=${instance}_$2 alias aliases=()
   for alias in $(docker inspect --format "{{range (index .NetworkSettings.Networks \"$network\").Aliases}}{{.}} {{end}}" "$container"); do
@@ -244,7 +245,6 @@ print_table() {
 # ---- the verdict on the records
 
 report() { docker exec "$(service target-consumer)" cat /var/lib/consumer/report.json 2>/dev/null; }
-number_in() { grep -oE "\"$2\": [0-9]+" <<<"$1" | head -n 1 | grep -oE '[0-9]+$'; }
 has_counted_more() { local now; now=$(number_in "$(report)" records) && [ "${now:-0}" -gt "$1" ]; }
 
 print_verdict() {
@@ -252,9 +252,7 @@ print_verdict() {
   counted=$(number_in "$(report)" records)
   await "$recoverWithin" has_counted_more "${counted:-0}" || { printf 'The consumer counts no new records.\n'; return 1; }
   said=$(report)
-  printf '\n%s records at the target: %s missing, %s repeated, %s out of order, %s invalid.\n' \
-    "$(number_in "$said" records)" "$(number_in "$said" missing)" "$(number_in "$said" repeated)" \
-    "$(number_in "$said" outOfOrder)" "$(number_in "$said" invalid)"
+  printf '\n%s records at the target: %s.\n' "$(number_in "$said" records)" "$(faults_in "$said")"
   grep -q '"clean": true' <<<"$said"
 }
 

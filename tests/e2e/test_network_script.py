@@ -16,7 +16,7 @@ SCRIPT = str(PROJECT_ROOT / "tests" / "docker_network_test.sh")
 
 
 def attachments(stack: Stack) -> dict[str, Any]:
-    """By container: whether it runs, and its aliases on each network, but for the id of a container made anew."""
+    """By container: its state, and its aliases on each network."""
     services = ("source-kafka", "target-kafka", "operator")
     found = {}
     for name in (*map(stack.service, services), *stack.bridges()):
