@@ -13,9 +13,8 @@ from kafka_bridge.errors import BridgeError
 from kafka_bridge.status import ClusterStatus
 
 PERIOD_SECONDS = 2.0
-# A client has been seen to get no answer for minutes after its broker was back, while others were served. An outage of
-# less than a minute does not come to this: what is under way in a client is best left to end by itself.
-RENEW_AFTER_FAILURES = 9
+# While a cluster does not answer, every second look is made by a new client.
+RENEW_AFTER_FAILURES = 2
 
 Answer = TypeVar("Answer")
 
@@ -51,7 +50,7 @@ class ClusterWatch(Generic[Answer]):
     def look(self) -> None:
         """Ask once and take the answer in."""
         try:
-            clusterId, self._answer = self._probe()
+            clusterId, self._answer = self._ask()
             self._note(True, clusterId, "")
             self._failures = 0
         except BridgeError as error:
@@ -59,6 +58,18 @@ class ClusterWatch(Generic[Answer]):
         except Exception as error:
             # A watch that died would show its last answer for ever.
             self._fail(f"UnexpectedError: {type(error).__name__}: {error}")
+
+    def _ask(self) -> tuple[str, Answer]:
+        """The client is doubted before the cluster: one has been seen to get no answer for a minute, since a broker of
+        three was killed or its only broker had been away, while others were served."""
+        try:
+            return self._probe()
+        except BridgeError as error:
+            if not self._status.reachable:
+                raise
+            logger.debug("cluster {}: a new client, since {}", self._status.name, error)
+            self._renew()
+            return self._probe()
 
     def _fail(self, message: str) -> None:
         self._note(False, self._status.clusterId, message)

@@ -274,7 +274,7 @@ class Supervisor:
         known, work = self._target.status.clusterId, self._factory.work
         if known is None or work is None:
             return self._targetAdmin.cluster_id(), None
-        self._targetAdmin.knock((positions_topic(work.bridgeId), 0))
+        self._targetAdmin.knock(positions_topic(work.bridgeId))
         return known, None
 
     def _lane_statuses(self) -> tuple[LaneStatus, ...]:

@@ -435,8 +435,8 @@ class FakeAdmin:
     def last_stable(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         return dict.fromkeys(partitions, 0)
 
-    def knock(self, place: Partition) -> None:
-        self.topics([place[0]])
+    def knock(self, topic: str) -> None:
+        self.topics([topic])
 
     def topic_configs(self, topics: Iterable[str]) -> dict[str, dict[str, ConfigValue]]:
         inherited = {"cleanup.policy": ConfigValue("delete", False), "max.message.bytes": ConfigValue("1048588", False)}

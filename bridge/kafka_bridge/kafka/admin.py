@@ -33,6 +33,8 @@ from kafka_bridge.topic_config import point_in_time
 
 # Nothing more comes from a broker that was asked for metadata after so long.
 REQUEST_SECONDS = 5.0
+# Whether a cluster answers is asked all the time, and asked again by a new client where it does not.
+KNOCK_SECONDS = 3.0
 # What a broker answers to whoever has missed an election.
 _STALE = {"FencedLeaderEpoch", "NotLeaderForPartition", "UnknownLeaderEpoch"}
 _EARLIEST: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
@@ -50,14 +52,17 @@ class ClusterAdmin:
         """Go on with a new client; calls under way in other threads end with the old one."""
         self._admin = AdminClient(self._config)
 
-    def knock(self, place: Partition) -> None:
-        """Raises TransientError unless a broker answers for the partition.
+    def knock(self, topic: str) -> None:
+        """Raises TransientError unless a broker answers, whichever it is: a cluster of three that lacks one is there.
 
         For a question that is asked all the time: librdkafka 2.16 has been seen to end the process by an assertion
         about an admin's answer just as a lone broker woke up from a pause of 20 s. Of the calls made here, that of
-        `cluster_id` is the one whose answer can then be empty.
+        `cluster_id` is the one whose answer can then be empty. This one is no admin's.
         """
-        self.high_watermarks([place])
+        try:
+            self._admin.list_topics(topic, timeout=KNOCK_SECONDS)
+        except KafkaException as failure:
+            raise classify(error_of(failure), "ask the cluster") from failure
 
     def cluster_id(self) -> str:
         description = self._answer(
@@ -66,13 +71,13 @@ class ClusterAdmin:
         return str(description.cluster_id)
 
     def topics(self, names: Iterable[str]) -> dict[str, TopicFacts]:
-        """Facts of those of `names` that exist."""
+        """Facts of those of `names` that exist. Asked all the time at the source: it has the patience of a knock."""
         found: dict[str, TopicFacts] = {}
         wanted = list(names)
-        futures = self._admin.describe_topics(TopicCollection(wanted), request_timeout=REQUEST_SECONDS)
+        futures = self._admin.describe_topics(TopicCollection(wanted), request_timeout=KNOCK_SECONDS)
         for name, future in futures.items():
             try:
-                description = future.result(REQUEST_SECONDS + SLICE_SECONDS)
+                description = future.result(KNOCK_SECONDS + SLICE_SECONDS)
             except TimeoutError as late:
                 raise TransientError("TimedOut", f"describe topic {name}: no answer") from late
             except KafkaException as failure:

@@ -232,11 +232,11 @@ def test_a_target_that_is_known_is_asked_for_the_bridge_s_own_partition(
 ) -> None:
     replica = world.replica()
     world.turn(replica)
-    knocked: list[Partition] = []
+    knocked: list[str] = []
     monkeypatch.setattr(world.target, "knock", knocked.append)
     monkeypatch.setattr(world.target, "cluster_id", lambda: pytest.fail("it is known"))
     replica._target.look()
-    assert knocked == [(POSITIONS, 0)]
+    assert knocked == [POSITIONS]
     assert (replica.status().target.reachable, replica.status().target.clusterId) == (True, "target-id")
 
 
