@@ -98,14 +98,17 @@ def partitions_of(admin: AdminClient, topic: str, timeoutSeconds: float) -> list
     deadline = time.monotonic() + timeoutSeconds
     told = False
     while True:
+        error: KafkaError | None
         try:
-            found = admin.list_topics(topic, timeout=5).topics.get(topic)
-        except KafkaException:
-            found = None
-        if found is not None and found.error is None and found.partitions:
-            return sorted(found.partitions)
+            found = admin.list_topics(topic, timeout=5).topics[topic]
+            if found.error is None and found.partitions:
+                return sorted(found.partitions)
+            error = found.error
+        except KafkaException as failure:
+            error = failure.args[0]
         if time.monotonic() > deadline:
-            raise ConnectionFailed(f"topic {topic} did not appear within {timeoutSeconds:.0f} s")
+            why = f": {error.str()}" if error is not None else ""
+            raise ConnectionFailed(f"topic {topic} did not appear within {timeoutSeconds:.0f} s{why}")
         if not told:
             logger.info("waiting for topic {}", topic)
             told = True

@@ -205,8 +205,9 @@ class MirrorMakerCopier:
             # Java loads lz4's native part from there.
             "--tmpfs", "/tmp:exec", "--memory", "2g",
             "--env", f"MIRROR_MAKER_PROPERTIES={text}", "--env", f"MIRROR_MAKER_HEAP={MIRROR_MAKER_HEAP}",
-            "--volume", f"{stack.instance}_tls-bridge-source:/etc/mirror-maker/tls/source:ro",
-            "--volume", f"{stack.instance}_tls-bridge-target:/etc/mirror-maker/tls/target:ro",
+            # It makes topics of its own on both sides: it has the brokers' certificates, which no ACL holds back.
+            "--volume", f"{stack.instance}_tls-source-kafka:/etc/mirror-maker/tls/source:ro",
+            "--volume", f"{stack.instance}_tls-target-kafka:/etc/mirror-maker/tls/target:ro",
             "--log-opt", "max-size=20m", f"{stack.instance}-mirror-maker",
         )  # fmt: skip
         stack.docker("network", "connect", stack.network("network3"), self._container)

@@ -26,7 +26,8 @@ THREE_BROKERS = {
 TARGET_BROKERS = ("target-kafka", "target2-kafka", "target3-kafka")
 Side = Literal["source", "target"]
 NETWORKS: Mapping[Side, str] = {"source": "network1", "target": "network3"}
-SECRETS: Mapping[Side, str] = {"source": "tls-producer", "target": "tls-consumer"}
+# The tools may do whatever a test asks for: they have the certificates of the brokers.
+SECRETS: Mapping[Side, str] = {"source": "tls-source-kafka", "target": "tls-target-kafka"}
 
 
 @dataclass
@@ -42,6 +43,8 @@ class Clusters:
         self.stack.compose("--profile", "*", "build", "--quiet", timeoutSeconds=900)
         self.stack.compose("up", "--detach", "--wait", "schemas", *services, timeoutSeconds=300, wanted=None)
         self.stack.compose("up", "--detach", "--wait", *services, timeoutSeconds=300)
+        for name in NETWORKS:
+            self.stack.compose("run", "--rm", "--no-deps", f"{name}-access", timeoutSeconds=120)
         # Made by its first use in the stack, where the operator is; here nobody else needs it.
         network = self.stack.network("network2")
         label = f"com.docker.compose.project={self.stack.instance}"
