@@ -17,6 +17,7 @@ from bridge_operator.observed import Observed
 from bridge_operator.plan import Absent, Held, Wish, is_retired, rollout_failed
 from bridge_operator.plan import Plan as PassPlan
 from bridge_operator.report import Condition, ConditionStatus, ConditionType
+from kafka_bridge.status import LaneStatus
 
 # A replica that was started again so often in a row is called crash-looping, as Kubernetes does it.
 CRASH_LOOP_COUNT = 2
@@ -125,7 +126,10 @@ def _ready(picture: Picture, source: Verdict, target: Verdict) -> Verdict:
     if troubles:
         return Verdict("False", troubles[0].reason, _sentences(troubles))
     if tally.ready < wish.replicas:
-        return Verdict("False", "ReplicasNotReady", f"{tally.ready} of {wish.replicas} replicas are ready")
+        waiting = _waiting_lanes(observed)
+        reason = waiting[0].reason if waiting else "ReplicasNotReady"
+        told = "".join(f"; {one.message}" for one in waiting[:1])
+        return Verdict("False", reason, f"{tally.ready} of {wish.replicas} replicas are ready{told}")
     if tally.updated < wish.replicas or tally.present > wish.replicas:
         return Verdict("False", "RolloutNotComplete", f"{tally.updated} of {wish.replicas} run the current spec")
     return Verdict("True", "AllReplicasReady", f"{tally.ready} of {wish.replicas} replicas are ready")
@@ -175,15 +179,25 @@ def _degraded(picture: Picture) -> Verdict:
 
 def _lane_troubles(observed: Observed) -> list[Fault]:
     """Lanes that have stopped for a reason that no retry mends."""
-    found: list[Fault] = []
-    for container in observed.containers:
-        report = observed.report(container)
-        found += [
-            Fault(lane.reason or "LaneFailed", f"lane {lane.lane}: {lane.message}")
-            for lane in (report.lanes if report is not None else ())
-            if lane.state == "Failed"
-        ]
-    return found
+    return [
+        Fault(lane.reason or "LaneFailed", f"lane {lane.lane}: {lane.message}")
+        for lane in _lanes(observed)
+        if lane.state == "Failed"
+    ]
+
+
+def _waiting_lanes(observed: Observed) -> list[Fault]:
+    """Lanes that try again, for a reason that may pass by itself or not: who looks wants to know it."""
+    return [
+        Fault(lane.reason, f"lane {lane.lane} waits: {lane.message}")
+        for lane in _lanes(observed)
+        if lane.state == "Waiting" and lane.reason
+    ]
+
+
+def _lanes(observed: Observed) -> list[LaneStatus]:
+    reports = map(observed.report, observed.containers)
+    return [lane for report in reports if report is not None for lane in report.lanes]
 
 
 def _replica_faults(observed: Observed) -> list[Fault]:

@@ -92,6 +92,8 @@ class FakeEngine:
         self.reachable = True
         self.sourceReachable = True
         self.targetReachable = True
+        # A reason of Kafka's that keeps every lane waiting.
+        self.waitsFor = ""
         self.faultAt: tuple[FaultKind, int] | None = None
         self._laneOwner: dict[tuple[str, int], tuple[str, int]] = {}
         self._lastId = 0
@@ -287,12 +289,15 @@ class FakeEngine:
                 state = "Fenced"
             elif self.isBad(config):
                 state = "Failed"
-            elif not all(answers.values()) or isDeaf:
+            elif not all(answers.values()) or isDeaf or self.waitsFor:
                 state = "Waiting"
             else:
                 state = "Copying" if self.clock.now - one.startedAt >= self.readySeconds else "Starting"
             last = at if isDeaf else datetime.fromtimestamp(self.clock.now, UTC) if state == "Copying" else None
-            lanes.append(LaneStatus.model_validate({"lane": lane, "state": state, "since": at, "lastCopying": last}))
+            said = {"reason": self.waitsFor, "message": "as it said"} if state == "Waiting" else {}
+            lanes.append(
+                LaneStatus.model_validate({"lane": lane, "state": state, "since": at, "lastCopying": last} | said)
+            )
         return BridgeStatus(
             instance=config.instance,
             bridge=config.bridge,

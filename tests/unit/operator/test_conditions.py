@@ -61,6 +61,17 @@ def test_a_lane_that_has_failed_says_why(one: Harness) -> None:
     assert "lane 0" in degraded.message
 
 
+def test_a_lane_that_waits_says_what_for(one: Harness) -> None:
+    one.engine.waitsFor = "TopicAuthorizationFailed"
+    one.run(3)
+    ready = one.condition("Ready")
+    assert (ready.status, ready.reason) == ("False", "TopicAuthorizationFailed")
+    assert ready.message == "0 of 1 replicas are ready; lane 0 waits: as it said"
+    one.engine.waitsFor = ""
+    one.run(20)
+    assert one.condition("Ready").status == "True"
+
+
 # ---- what a replica's own word is worth
 
 
