@@ -145,6 +145,8 @@ class _Convergence:
         elif not self._steps.actions and self._is_complete():
             for container in surplus:
                 self._steps.remove(container, "ScaledDown", f"{self._desired.replicas} replicas are wanted")
+        elif surplus:
+            self._steps.look_again_after(LOOK_AGAIN_SECONDS)
         self._free_fenced()
         return self._memory
 
@@ -167,7 +169,6 @@ class _Convergence:
             if current is None or len(containers) > 1 or current.state != "running":
                 return False
             if current.specHash == spec.specHash and not self._observed.is_settled(current):
-                self._steps.look_again_after(LOOK_AGAIN_SECONDS)
                 return False
         return True
 
@@ -206,9 +207,11 @@ class _Convergence:
         elif current is not None and current.specHash == spec.specHash:
             if retired is not None and self._settle_succession(spec, current, retired):
                 return False
-            if mayRoll and self._observed.has_old_certificates(current):
-                self._steps.renew(current, "CertificatesChanged", "it has loaded others than its volumes hold now")
-                return True
+            if self._observed.has_old_certificates(current):
+                if mayRoll:
+                    self._steps.renew(current, "CertificatesChanged", "it has loaded others than its volumes hold now")
+                    return True
+                self._steps.look_again_after(LOOK_AGAIN_SECONDS)
             self._steps.keep_running(current, spec)
         elif current is not None and retired is not None:
             self._drop_one_of_two_outdated(current, retired)
@@ -272,7 +275,8 @@ class _Convergence:
         if mayRoll or self._observed.ailment(current) is not None:
             self._steps.stop(current, "RollingUpdate", "its spec has changed")
             return mayRoll
-        # Its turn has not come.
+        # Its turn has not come. Whoever waits for nothing is not looked at again: what changes tells by itself.
+        self._steps.look_again_after(LOOK_AGAIN_SECONDS)
         self._steps.keep_running(current, None)
         return False
 

@@ -371,6 +371,18 @@ def test_an_edit_rolls_one_replica_at_a_time(three: Harness) -> None:
         ]
 
 
+def test_only_what_waits_for_its_turn_is_looked_at_again(three: Harness) -> None:
+    """Replicas that are not ready and have nothing to wait for tell by themselves when that changes."""
+    three.engine.waitsFor = "TopicAuthorizationFailed"
+    three.run(20)
+    assert (three.condition("Ready").status, three.look()) == ("False", None)
+    three.apply(bridge(replicas=3, commitIntervalMs=500))
+    three.run(5)
+    delay = three.look()
+    assert delay is not None
+    assert delay <= 2.0
+
+
 def test_labels_of_a_manifest_change_nothing_that_runs(one: Harness) -> None:
     manifest = bridge()
     labelled = manifest.model_copy(update={"metadata": manifest.metadata.model_copy(update={"labels": {"a": "b"}})})
