@@ -11,6 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+ASSIGNMENT = re.compile(r"^([A-Z][A-Z0-9_]*)=(.*)$")
 
 
 @cache
@@ -63,3 +64,11 @@ def commands() -> tuple[Path, ...]:
 def _first_line(path: Path) -> str:
     with (PROJECT_ROOT / path).open("rb") as stream:
         return stream.readline(200).decode("utf-8", "replace")
+
+
+def documented() -> dict[str, str]:
+    """The variables of .env.example with their values."""
+    found = [(match[1], match[2]) for line in read(".env.example").splitlines() if (match := ASSIGNMENT.match(line))]
+    names = [name for name, _ in found]
+    assert len(names) == len(set(names)), "a variable stands twice in .env.example"
+    return dict(found)

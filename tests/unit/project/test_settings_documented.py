@@ -12,9 +12,7 @@ import pytest
 import typer
 
 from bridge_operator.settings import PREFIX, Settings, variable_name
-from support.project_files import compose_environment, is_shell_script, project_files, read
-
-ASSIGNMENT = re.compile(r"^([A-Z][A-Z0-9_]*)=(.*)$")
+from support.project_files import ASSIGNMENT, compose_environment, documented, is_shell_script, project_files, read
 
 # Given by the way the operator's container is made: names and paths inside it, and what instance it belongs to.
 WIRED_FIELDS = {
@@ -29,14 +27,6 @@ WIRED_FIELDS = {
     "httpAddress",
     "httpPort",
 }
-
-
-def documented() -> dict[str, str]:
-    """The variables of .env.example with their values."""
-    found = [(match[1], match[2]) for line in read(".env.example").splitlines() if (match := ASSIGNMENT.match(line))]
-    names = [name for name, _ in found]
-    assert len(names) == len(set(names)), "a variable stands twice in .env.example"
-    return dict(found)
 
 
 def used_in_compose() -> set[str]:
