@@ -41,6 +41,8 @@ STOP_EXTRA_SECONDS = 20
 LISTED_SECONDS = 1.0
 LIST_AGAIN_SECONDS = 0.005
 NANOSECONDS = 1_000_000_000
+# Of a limit on cores: so much of their time, in microseconds, may be used in each such period.
+CPU_PERIOD_US = 100_000
 
 # Events that can change what a pass would do; health checks alone make three others each time.
 EVENT_ACTIONS = (
@@ -84,16 +86,22 @@ class DockerEngine:
             return None
 
     def limits(self, containerId: str) -> Limits:
-        host = self._call(lambda api: api.inspect_container(containerId))["HostConfig"]
+        host = self._host_config(containerId)
+        quota, period = max(host["CpuQuota"] or 0, 0), host["CpuPeriod"] or CPU_PERIOD_US
+        nanoCpus = host["NanoCpus"] or quota * 10**9 // period
         # A limit that was lifted is told as nothing, or as -1.
-        return Limits(max(host["Memory"] or 0, 0), max(host["NanoCpus"] or 0, 0), max(host["PidsLimit"] or 0, 0))
+        return Limits(max(host["Memory"] or 0, 0), nanoCpus, max(host["PidsLimit"] or 0, 0))
 
     def set_limits(self, containerId: str, limits: Limits) -> None:
+        # What was made under one of the two ways to limit cores cannot go over to the other.
+        isNano = bool(self._host_config(containerId)["NanoCpus"])
+        cores = (
+            {"NanoCpus": limits.nanoCpus} if isNano else {"CpuPeriod": CPU_PERIOD_US, "CpuQuota": _cpu_quota(limits)}
+        )
         # docker's client knows neither NanoCpus nor PidsLimit here.
-        wanted = {
+        wanted = cores | {
             "Memory": limits.memoryBytes,
             "MemorySwap": limits.memoryBytes,
-            "NanoCpus": limits.nanoCpus,
             "PidsLimit": limits.pids,
         }
 
@@ -118,7 +126,9 @@ class DockerEngine:
                 mem_limit=spec.limits.memoryBytes,
                 # No swap: what is beyond its memory is killed, not slowed down.
                 memswap_limit=spec.limits.memoryBytes,
-                nano_cpus=spec.limits.nanoCpus,
+                # An engine refuses NanoCpus beyond the cores that it has; a limit above that is no mistake.
+                cpu_period=CPU_PERIOD_US,
+                cpu_quota=_cpu_quota(spec.limits),
                 pids_limit=spec.limits.pids,
                 read_only=True,
                 cap_drop=["ALL"],
@@ -247,6 +257,9 @@ class DockerEngine:
         while self._call(lambda api: api.containers(filters=running)) and time.monotonic() < deadline:
             time.sleep(LIST_AGAIN_SECONDS)
 
+    def _host_config(self, containerId: str) -> Any:
+        return self._call(lambda api: api.inspect_container(containerId))["HostConfig"]
+
     def _inspect(self, name: str) -> Any:
         try:
             return self._call(lambda api: api.inspect_container(name))
@@ -302,6 +315,10 @@ def _container_of(entry: dict[str, Any]) -> Container:
             for name, endpoint in networks.items()
         },
     )
+
+
+def _cpu_quota(limits: Limits) -> int:
+    return limits.nanoCpus * CPU_PERIOD_US // 10**9
 
 
 def _number(text: str | None, default: int) -> int:

@@ -7,11 +7,20 @@ export_machine_settings() {
   [ -n "$DOCKER_GID" ] || DOCKER_GID=$(group_of_socket "$(setting DOCKER_SOCKET)")
   CA_BUNDLE=$(setting CA_BUNDLE)
   [ -n "$CA_BUNDLE" ] || CA_BUNDLE=$(machine_ca_bundle)
-  export DOCKER_GID CA_BUNDLE
+  KAFKA_CPU_LIMIT=$(setting KAFKA_CPU_LIMIT)
+  [ -n "$KAFKA_CPU_LIMIT" ] || KAFKA_CPU_LIMIT=$(cores_of_engine)
+  export DOCKER_GID CA_BUNDLE KAFKA_CPU_LIMIT
 }
 
 # Without a socket the number does not matter: the stack cannot start, and stack/down and --help still work.
 group_of_socket() { stat -L -c %g "$1" 2>/dev/null || echo 0; }
+
+# The engine may be on another machine; while it does not answer, nothing is started and any number will do.
+cores_of_engine() {
+  local number; number=$(timeout 10 docker info --format '{{.NCPU}}' 2>/dev/null) || number=
+  [[ $number =~ ^[1-9] ]] || number=$(nproc)
+  printf '%s' "$number"
+}
 
 # The bundle that programs on this machine trust. An empty file where there is none: builds then use the image's own.
 machine_ca_bundle() {

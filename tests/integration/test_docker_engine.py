@@ -126,10 +126,11 @@ def test_a_created_container_is_confined(stack: Stack, engine: DockerEngine, spe
     containerId = engine.create(spec, generation=1)
     engine.start(containerId)
 
-    host = "{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}} {{.HostConfig.Memory}} "
-    host += "{{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}} {{.HostConfig.RestartPolicy.Name}} {{.Config.User}}"
+    fields = ("ReadonlyRootfs", "CapDrop", "SecurityOpt", "Memory", "CpuQuota", "CpuPeriod", "PidsLimit")
+    host = " ".join(f"{{{{.HostConfig.{field}}}}}" for field in fields)
+    host += " {{.HostConfig.RestartPolicy.Name}} {{.Config.User}}"
     assert stack.docker("inspect", "--format", host, containerId) == (
-        "true [ALL] [no-new-privileges:true] 67108864 500000000 64 no 10001:10001"
+        "true [ALL] [no-new-privileges:true] 67108864 50000 100000 64 no 10001:10001"
     )
     assert stack.docker("exec", containerId, "id", "-u") == "10001"
     for folder in ("/etc", "/etc/kafka-bridge/tls/source"):
@@ -196,10 +197,30 @@ def test_limits_are_told_and_set_while_it_runs(stack: Stack, engine: DockerEngin
     engine.start(containerId)
     assert engine.limits(containerId) == spec.limits
 
-    stack.docker("update", "--memory", "128m", "--memory-swap", "256m", "--cpus", "2", "--pids-limit", "-1", spec.name)
+    changes = ("--memory", "128m", "--memory-swap", "256m", "--cpu-quota", "200000", "--pids-limit", "-1")
+    stack.docker("update", *changes, spec.name)
     assert engine.limits(containerId) == Limits(128 * 2**20, 2 * 10**9, 0)
     engine.set_limits(containerId, spec.limits)
 
+    assert engine.limits(containerId) == spec.limits
+
+
+def test_more_cores_than_the_machine_has_are_no_mistake(engine: DockerEngine, spec: ContainerSpec) -> None:
+    """The default of a manifest has to do on a machine of one core too."""
+    many = replace(spec, limits=replace(spec.limits, nanoCpus=1000 * 10**9))
+    containerId = engine.create(many, generation=1)
+    engine.start(containerId)
+    assert engine.limits(containerId) == many.limits
+
+
+def test_limits_of_a_container_that_was_made_by_nano_cpus_are_set_too(
+    stack: Stack, engine: DockerEngine, spec: ContainerSpec
+) -> None:
+    """So did an earlier version; the engine lets nobody go over from one way to the other."""
+    label = f"bridge.kafka/instance={stack.instance}"
+    containerId = stack.docker("create", "--label", label, "--cpus", "0.25", "--name", spec.name, spec.image)
+    assert engine.limits(containerId).nanoCpus == 250_000_000
+    engine.set_limits(containerId, spec.limits)
     assert engine.limits(containerId) == spec.limits
 
 
