@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -163,19 +164,108 @@ def assert_nothing_is_cut_off(visited: Visit) -> None:
     assert wide <= 0, f"{wide} pixels stick out"
 
 
-@pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("name", SCENES)
-def test_a_state_is_seen_at_once(browser: Browser, operator: PretendOperator, name: str, look: str) -> None:
-    size, isDark = LOOKS[look]
+def test_a_state_is_seen_at_once(browser: Browser, operator: PretendOperator, name: str) -> None:
     scene = SCENES[name]()
-    with visit(browser, size, isDark) as visited:
+    with visit(browser) as visited:
         open_page(visited, operator, scene)
         expect(visited.page.locator("#verdict")).to_have_attribute("data-level", scene.level)
         expect(visited.page.locator(".bridge")).to_have_count(len(scene.report.bridges))
-        box = visited.page.locator("#verdict-title").bounding_box()
-        assert box is not None
-        assert box["y"] < size[1] / 2, "the verdict is what is seen first"
-        visited.keep_picture(f"{name}-{look}")
-        assert_nothing_is_cut_off(visited)
+        for look, (size, isDark) in LOOKS.items():
+            visited.look_as(size, isDark)
+            box = visited.page.locator("#verdict-title").bounding_box()
+            assert box is not None
+            assert box["y"] < size[1] / 2, "the verdict is what is seen first"
+            visited.keep_picture(f"{name}-{look}")
+            assert_nothing_is_cut_off(visited)
         assert visited.errors == []
         assert visited.origins == {origin_of(operator.url)}
+
+
+def test_dark_differs_from_light(browser: Browser, operator: PretendOperator) -> None:
+    with visit(browser) as visited:
+        open_page(visited, operator, well())
+        colours = []
+        for isDark in (False, True):
+            visited.look_as(DESK, isDark)
+            colours.append(visited.page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    light, dark = (sum(int(part) for part in re.findall(r"\d+", colour)) for colour in colours)
+    assert light > 3 * 200
+    assert dark < 3 * 60
+
+
+def test_an_operator_that_is_gone_is_told_by_the_page_itself(browser: Browser, operator: PretendOperator) -> None:
+    with visit(browser) as visited:
+        open_page(visited, operator, well())
+        expect(visited.page.locator("#silence")).to_be_hidden()
+        expect(visited.page.locator("#pulse")).to_have_text("live")
+        operator.stop()
+        expect(visited.page.locator("#silence-title")).to_contain_text(
+            re.compile(r"has not answered since \d\d:\d\d:\d\d \(\d+ s\): no connection"), timeout=8000
+        )
+        expect(visited.page).to_have_title(re.compile("No answer"))
+        for look, (size, isDark) in LOOKS.items():
+            visited.look_as(size, isDark)
+            visited.keep_picture(f"silent-{look}", fullPage=False)
+            assert_nothing_is_cut_off(visited)
+        operator.start()
+        expect(visited.page.locator("#silence")).to_be_hidden(timeout=8000)
+        assert all("ERR_CONNECTION" in error for error in visited.errors), visited.errors
+
+
+def test_text_of_the_server_is_only_text(browser: Browser, operator: PretendOperator) -> None:
+    """A manifest's words come from files that anybody may have written."""
+    markup = "<img src=x onerror=alert(1)>"
+    wrong = problem(found=markup, name="new")
+    scene = Scene(operator_report(problems=(wrong,)), "warn", "Nothing runs, and something needs you",
+                  events=(event("Created", markup, 5),))  # fmt: skip
+    with visit(browser) as visited:
+        open_page(visited, operator, scene)
+        expect(visited.page.locator("#troubles")).to_contain_text(markup)
+        expect(visited.page.locator("#events")).to_contain_text(markup)
+        assert visited.page.locator("img[src=x]").count() == 0
+
+
+def test_details_tell_conditions_and_replicas_and_stay_open(browser: Browser, operator: PretendOperator) -> None:
+    with visit(browser, PHONE) as visited:
+        open_page(visited, operator, replica_down())
+        card = visited.page.locator("#bridge-orders")
+        card.locator("summary").click()
+        expect(card.locator(".facts").first).to_contain_text("Degraded: True")
+        expect(card.locator(".facts").last).to_contain_text("plant-orders-1 exit code 137")
+        with visited.page.expect_response("**/status"):
+            pass
+        expect(card.locator(".facts").last).to_be_visible()
+        visited.keep_picture("details-phone-light")
+        assert_nothing_is_cut_off(visited)
+        visited.look_as(DESK, isDark=True)
+        visited.keep_picture("details-desk-dark")
+
+
+def test_a_bridge_is_found_among_many(browser: Browser, operator: PretendOperator) -> None:
+    with visit(browser) as visited:
+        open_page(visited, operator, forty())
+        names = visited.page.locator(".bridge h3")
+        expect(names.first).to_have_text("plant-07-orders")
+        visited.page.get_by_label("Find").fill("plant-2")
+        expect(names).to_have_count(10)
+        expect(names.first).to_have_text("plant-23-orders")
+
+
+def test_figures_are_there_as_soon_as_the_page_is(browser: Browser, operator: PretendOperator) -> None:
+    with visit(browser) as visited:
+        open_page(visited, operator, well())
+        chart = visited.page.locator("#bridge-orders .chart").last
+        expect(chart.locator(".value")).to_have_text(re.compile(r"^1,[0-9]{3} records/s$"))
+        expect(chart.locator("svg")).to_have_attribute("aria-label", re.compile("Throughput over the last 10 min"))
+        points = chart.locator(".line").get_attribute("d") or ""
+        assert points.count("L") > 250, "ten minutes in rounds of two seconds"
+        chart.locator("svg").hover(position={"x": 30, "y": 20})
+        expect(chart.locator(".value")).to_contain_text("min ago)")
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_links_lead_to_other_pages_of_the_proxy(browser: Browser, operator: PretendOperator, name: str) -> None:
+    with visit(browser) as visited:
+        open_page(visited, operator, no_bridges())
+        expect(visited.page.get_by_role("link", name=f"Kafka UI: {name}")).to_have_attribute("href", LINKS[name])

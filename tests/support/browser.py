@@ -47,6 +47,11 @@ class Visit:
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", lambda request: self.origins.add(origin_of(request.url)))
 
+    def look_as(self, size: tuple[int, int], isDark: bool) -> None:
+        """Another width, height and taste."""
+        self.page.set_viewport_size({"width": size[0], "height": size[1]})
+        self.page.emulate_media(color_scheme="dark" if isDark else "light")
+
     def keep_picture(self, name: str, fullPage: bool = True) -> None:
         """A PNG, where somebody wants it."""
         folder = os.environ.get(SCREENSHOTS_VARIABLE)

@@ -111,9 +111,13 @@ function levelOf(one) {
   return good === null ? "unknown" : good ? "well" : "bad";
 }
 
-function makeChip(one) {
-  return element("li", {}, sign("well"), element("span", {}, CONDITION_WORDS[one.type] ?? one.type),
-                 element("span", { class: "unseen" }));
+function chipWord(one) {
+  if (one.type === "Degraded") return one.status === "False" ? "Not degraded" : "Degraded";
+  return CONDITION_WORDS[one.type] ?? one.type;
+}
+
+function makeChip() {
+  return element("li", {}, sign("well"), element("span"), element("span", { class: "unseen" }));
 }
 
 function updateChip(chip, one) {
@@ -121,6 +125,7 @@ function updateChip(chip, one) {
   setAttribute(chip, "data-level", level);
   setAttribute(chip, "title", `${one.type} ${one.status}: ${one.reason}`);
   setSign(chip.querySelector("svg"), level);
+  setText(chip.querySelector("span"), chipWord(one));
   setText(chip.querySelector(".unseen"), `: ${one.status}`);
 }
 

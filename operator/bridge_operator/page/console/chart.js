@@ -5,12 +5,15 @@ import { age, shortNumber } from "./words.js";
 
 const WIDTH = 300;
 const HEIGHT = 56;
+// The scale is written above the line.
+const HEADROOM = 13;
 
 export function makeChart(title, describe) {
   const area = svgElement("path", { class: "area" });
   const line = svgElement("path", { class: "line" });
+  const scale = svgElement("line", { class: "scale", x1: 0, x2: WIDTH, y1: HEADROOM, y2: HEADROOM });
   const mark = svgElement("line", { class: "mark", y1: 0, y2: HEIGHT });
-  const svg = svgElement("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" }, area, line, mark);
+  const svg = svgElement("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" }, scale, area, line, mark);
   const value = element("span", { class: "value" });
   const top = element("span", { class: "top-value" });
   const from = element("span");
@@ -23,7 +26,7 @@ export function makeChart(title, describe) {
     const { points, now, span } = state;
     const highest = niceTop(Math.max(1, ...points.map((one) => one.value ?? 0)));
     const x = (time) => ((time - now + span) / span) * WIDTH;
-    const y = (number) => HEIGHT - 1 - (number / highest) * (HEIGHT - 4);
+    const y = (number) => HEIGHT - 1 - (number / highest) * (HEIGHT - 1 - HEADROOM);
     const runs = runsOf(points.filter((one) => one.time >= now - span));
     setAttribute(line, "d", runs.map((run) => path(run, x, y)).join(""));
     setAttribute(area, "d", runs.map((run) => `${path(run, x, y)}L${x(run.at(-1).time)} ${HEIGHT}L${x(run[0].time)} ${HEIGHT}Z`).join(""));

@@ -51,8 +51,8 @@ export function judge(bridge) {
 function notReady(bridge, ready) {
   const progressing = condition(bridge, "Progressing");
   const degraded = condition(bridge, "Degraded");
-  if (ready.reason === "SourceUnreachable") return told("bad", `The source ${bridge.source} does not answer`, ready);
-  if (ready.reason === "TargetUnreachable") return told("bad", `The target ${bridge.target} does not answer`, ready);
+  if (ready.reason === "SourceUnreachable") return told("bad", sideOut("Source", bridge.source), ready);
+  if (ready.reason === "TargetUnreachable") return told("bad", sideOut("Target", bridge.target), ready);
   if (VAGUE.has(ready.reason)) {
     if (degraded?.status === "True") return told("bad", sentenceCase(degraded.reason), degraded);
     if (progressing?.status === "False") return told("bad", sentenceCase(progressing.reason), progressing);
@@ -62,6 +62,10 @@ function notReady(bridge, ready) {
     return { ...told("bad", replicaTitle(bridge), ready), text: replicaText(bridge) };
   }
   return told("bad", sentenceCase(ready.reason), ready);
+}
+
+function sideOut(side, cluster) {
+  return `${side} cluster “${cluster}” does not answer`;
 }
 
 function told(level, title, one) {
@@ -94,8 +98,21 @@ export function restartNotes(bridge, now) {
     .map((one) => ({ ordinal: one.ordinal, startedAt: one.startedAt, restarts: one.restarts }));
 }
 
-// All that needs somebody, worst first: { level, subject, anchor, title, text, since }.
+// All that needs somebody, worst first: { level, subjects, title, text, since }, a subject being { name, anchor }. What
+// many bridges suffer from alike is told once.
 export function troublesOf(report) {
+  const alike = new Map();
+  for (const { subject, anchor, ...trouble } of singleTroubles(report)) {
+    // Each replica has noticed an outage in a moment of its own.
+    const key = trouble.title.endsWith("does not answer") ? trouble.title : `${trouble.title} ${trouble.text}`;
+    const known = alike.get(key);
+    if (known) known.subjects.push({ name: subject, anchor });
+    else alike.set(key, { ...trouble, key, subjects: [{ name: subject, anchor }] });
+  }
+  return [...alike.values()].sort((one, other) => LEVELS.indexOf(one.level) - LEVELS.indexOf(other.level));
+}
+
+function singleTroubles(report) {
   const found = [];
   if (!report.engineReachable) {
     found.push({ level: "bad", subject: "Docker engine", title: "It does not answer the operator", text: report.engineMessage });
@@ -119,7 +136,7 @@ export function troublesOf(report) {
     found.push({ level: "warn", subject: problem.name || problem.file, anchor: known ? problem.name : undefined,
                  title: "Its manifest is wrong", text: problemText(problem) });
   }
-  return found.sort((one, other) => LEVELS.indexOf(one.level) - LEVELS.indexOf(other.level));
+  return found;
 }
 
 export function problemText(problem) {

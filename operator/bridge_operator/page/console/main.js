@@ -11,6 +11,7 @@ const ASK_HIDDEN_EVERY_MS = 10_000;
 const ANSWER_WITHIN_MS = 4000;
 const SILENT_AFTER_MS = 2500;
 const SHOWN_EVENTS = 100;
+const SHOWN_SUBJECTS = 6;
 
 const figures = new Figures();
 // The operator's clock is the one that counts: `clockLead` is what it is ahead of this one.
@@ -90,20 +91,22 @@ function showVerdict(troubles, now) {
   setAttribute(byId("verdict-sign"), "href", `#sign-${verdict.level}`);
   setText(byId("verdict-title"), verdict.title);
   setText(byId("verdict-text"), verdict.text);
-  keep(byId("troubles"), troubles, (one) => `${one.subject} ${one.title}`, makeTrouble, (item, one) => {
+  keep(byId("troubles"), troubles, (one) => one.key, makeTrouble, (item, one) => {
+    keep(item.querySelector(".subjects"), subjectsOf(one), ({ name }) => name, makeSubject, () => undefined);
     setAttribute(item, "data-level", one.level);
     setSign(item.querySelector("svg"), one.level);
     setText(item.querySelector(".trouble-text"), one.text);
     setText(item.querySelector(".small"), one.since ? `for ${age((now - Date.parse(one.since)) / 1000)}` : "");
   });
   const bridges = known.report.bridges;
+  const isPartial = bridges.some((one) => one.lag === null && one.replicas > 0);
   const lags = bridges.map((one) => one.lag).filter((one) => one !== null);
   const rates = bridges.map((one) => figures.currentRate(one.name, now / 1000)).filter((one) => one !== null);
   const sum = (numbers) => numbers.reduce((total, one) => total + one, 0);
   const totals = [
     ["Bridges", number(bridges.length)],
     ["Replicas ready", `${number(sum(bridges.map((one) => one.readyReplicas)))} of ${number(sum(bridges.map((one) => one.replicas)))}`],
-    ["Lag, records", lags.length ? shortNumber(sum(lags)) : "–"],
+    ["Lag, records", lags.length ? `${isPartial ? "at least " : ""}${shortNumber(sum(lags))}` : "–"],
     ["Records per second", rates.length ? rate(sum(rates)) : "–"],
   ];
   keep(byId("totals"), totals, ([name]) => name, ([name]) => element("div", {}, element("dt", {}, name), element("dd")),
@@ -115,9 +118,18 @@ function showVerdict(troubles, now) {
 }
 
 function makeTrouble(one) {
-  const subject = one.anchor ? element("a", { href: `#bridge-${one.anchor}` }, one.subject) : element("strong", {}, one.subject);
-  return element("li", {}, sign(one.level), element("span", { class: "trouble-title" }, subject, ` ${one.title} `, element("span", { class: "small" })),
-                 element("span", { class: "trouble-text" }));
+  return element("li", {}, sign(one.level),
+    element("span", { class: "trouble-title" }, element("span", { class: "subjects" }), element("span", {}, one.title), element("span", { class: "small" })),
+    element("span", { class: "trouble-text" }));
+}
+
+function subjectsOf({ subjects }) {
+  const rest = subjects.length - SHOWN_SUBJECTS;
+  return rest > 0 ? [...subjects.slice(0, SHOWN_SUBJECTS), { name: `and ${rest} more` }] : subjects;
+}
+
+function makeSubject({ name, anchor }) {
+  return anchor ? element("a", { href: `#bridge-${anchor}` }, name) : element("span", {}, name);
 }
 
 function showEvents(now) {

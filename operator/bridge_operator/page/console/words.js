@@ -39,8 +39,17 @@ export function clockTime(moment, now) {
   return isToday ? time : `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${time}`;
 }
 
-// CamelCase reasons as words: TargetTopicConflict becomes "Target topic conflict".
+const REASONS = {
+  CrashLoopBackOff: "A replica ends again and again",
+  ProgressDeadlineExceeded: "The new spec did not work and was taken back",
+  NameConflict: "A container of somebody else has its name",
+  EngineUnreachable: "The Docker engine does not answer",
+  NoReport: "No replica has told",
+};
+
+// Reasons as words. Most speak for themselves: TargetTopicConflict becomes "Target topic conflict".
 export function sentenceCase(reason) {
+  if (REASONS[reason]) return REASONS[reason];
   const words = reason.replace(/([a-z0-9])([A-Z])/g, "$1 $2").toLowerCase();
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
