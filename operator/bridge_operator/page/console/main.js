@@ -89,7 +89,8 @@ function showVerdict(troubles, now) {
   const verdict = verdictOf(known.report, troubles);
   setAttribute(byId("verdict"), "data-level", verdict.level);
   setAttribute(byId("verdict-sign"), "href", `#sign-${verdict.level}`);
-  setText(byId("verdict-title"), verdict.title);
+  const isSilent = document.body.classList.contains("silent");
+  setText(byId("verdict-title"), isSilent ? `When last heard: ${verdict.title}` : verdict.title);
   setText(byId("verdict-text"), verdict.text);
   keep(byId("troubles"), troubles, (one) => one.key, makeTrouble, (item, one) => {
     keep(item.querySelector(".subjects"), subjectsOf(one), ({ name }) => name, makeSubject, () => undefined);
@@ -99,22 +100,31 @@ function showVerdict(troubles, now) {
     setText(item.querySelector(".small"), one.since ? `for ${age((now - Date.parse(one.since)) / 1000)}` : "");
   });
   const bridges = known.report.bridges;
-  const isPartial = bridges.some((one) => one.lag === null && one.replicas > 0);
-  const lags = bridges.map((one) => one.lag).filter((one) => one !== null);
   const rates = bridges.map((one) => figures.currentRate(one.name, now / 1000)).filter((one) => one !== null);
-  const sum = (numbers) => numbers.reduce((total, one) => total + one, 0);
   const totals = [
     ["Bridges", number(bridges.length)],
     ["Replicas ready", `${number(sum(bridges.map((one) => one.readyReplicas)))} of ${number(sum(bridges.map((one) => one.replicas)))}`],
-    ["Lag, records", lags.length ? `${isPartial ? "at least " : ""}${shortNumber(sum(lags))}` : "–"],
+    ["Lag, records", lagOfAll(bridges)],
     ["Records per second", rates.length ? rate(sum(rates)) : "–"],
   ];
   keep(byId("totals"), totals, ([name]) => name, ([name]) => element("div", {}, element("dt", {}, name), element("dd")),
        (item, [, value]) => setText(item.querySelector("dd"), value));
-  if (document.body.classList.contains("silent")) return;
+  if (isSilent) return;
   const isTrouble = NEEDS_SOMEBODY.has(verdict.level);
   document.title = `${isTrouble ? "✗ " : ""}${verdict.title} – ${known.report.instance}`;
   setAttribute(byId("favicon"), "href", isTrouble ? "console/icon-trouble.svg" : "console/icon.svg");
+}
+
+function sum(numbers) {
+  return numbers.reduce((total, one) => total + one, 0);
+}
+
+// Where a bridge says nothing, the others' lag is a part of it, and none of theirs tells nothing.
+function lagOfAll(bridges) {
+  const lags = bridges.map((one) => one.lag).filter((one) => one !== null);
+  const isPartial = bridges.some((one) => one.lag === null && one.replicas > 0);
+  if (!lags.length || (isPartial && sum(lags) === 0)) return "–";
+  return `${isPartial ? "at least " : ""}${shortNumber(sum(lags))}`;
 }
 
 function makeTrouble(one) {
