@@ -42,6 +42,10 @@ export function judge(bridge) {
   if (!ready) return { level: "busy", title: "Not looked at yet", text: "" };
   if (ready.status === "Unknown") return told("unknown", sentenceCase(ready.reason), ready);
   if (ready.status === "False") return WANTED_OFF.has(ready.reason) ? told("off", offTitle(ready), ready) : notReady(bridge, ready);
+  // A condition is renewed when a pass ends; that a replica is gone is known when the pass begins to start it again.
+  if (bridge.readyReplicas < bridge.replicas && !bridge.paused) {
+    return { level: "bad", title: replicaTitle(bridge), text: replicaText(bridge) };
+  }
   if (manifest?.status === "False") return told("warn", "Its manifest is wrong", manifest);
   if (degraded?.status === "True") return told("warn", sentenceCase(degraded.reason), degraded);
   if (paused) return paused;
