@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ from bridge_operator.report import Event, OperatorReport
 from support.bridgectl import ago, condition, problem, replica
 from support.browser import DESK, PHONE, Visit, origin_of, visit
 from support.pretend_operator import Figures, PretendOperator, conditions, crossing, operator_report
+from support.stack import PROJECT_ROOT
 
 SINCE = "no answer since 2030-01-02 11:56:40 UTC: 1 of 1 brokers are down"
 LINKS = {"source": "ui/source/", "target": "ui/target/"}
@@ -136,6 +138,7 @@ SCENES = {
     "no-bridges": no_bridges,
     "forty": forty,
 }
+README_SIZE = (1120, 700)
 LOOKS = {
     "desk-light": (DESK, False),
     "desk-dark": (DESK, True),
@@ -180,6 +183,14 @@ def test_a_state_is_seen_at_once(browser: Browser, operator: PretendOperator, na
             assert_nothing_is_cut_off(visited)
         assert visited.errors == []
         assert visited.origins == {origin_of(operator.url)}
+
+
+def test_the_picture_in_the_readme_can_be_made_again(browser: Browser, operator: PretendOperator) -> None:
+    with visit(browser, README_SIZE) as visited:
+        open_page(visited, operator, replica_down())
+        visited.keep_picture("console", fullPage=False)
+        kept = struct.unpack(">II", (PROJECT_ROOT / "stack/pictures/console.png").read_bytes()[16:24])
+        assert kept == README_SIZE
 
 
 def test_dark_differs_from_light(browser: Browser, operator: PretendOperator) -> None:

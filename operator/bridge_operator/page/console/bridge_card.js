@@ -3,7 +3,7 @@
 import { makeChart } from "./chart.js";
 import { element, keep, setAttribute, setSign, setText, sign } from "./dom.js";
 import { isGood, judge, restartNotes, sideLevel, stateText } from "./judge.js";
-import { age, clockTime, count, number, rate, sentenceCase, shortNumber } from "./words.js";
+import { age, clockTime, count, lasting, number, rate, sentenceCase, shortNumber } from "./words.js";
 
 const LEVEL_WORDS = { bad: "Needs help", unknown: "Unknown", warn: "Look at it", busy: "Changing", off: "Off", well: "Well" };
 const SIDE_WORDS = { well: "answers", bad: "does not answer", unknown: "not known" };
@@ -14,7 +14,9 @@ export function makeCard(bridge) {
   const target = makeSide("target");
   const levelSign = sign("well");
   const levelWord = element("span");
-  const title = element("p", { class: "card-title" });
+  const title = element("strong");
+  const since = element("span", { class: "small" });
+  const headline = element("p", { class: "card-title" }, title, " ", since);
   const text = element("p", { class: "card-text" });
   const note = element("p", { class: "card-note" });
   const dots = element("span", { class: "dots", "aria-hidden": "true" });
@@ -30,7 +32,7 @@ export function makeCard(bridge) {
       element("h3", {}, bridge.name),
       element("span", { class: "level" }, levelSign, levelWord),
       element("span", { class: "replicas" }, dots, replicas)),
-    title, text, note, chips,
+    headline, text, note, chips,
     element("div", { class: "charts" }, lag.node, speed.node),
     element("details", {},
       element("summary", {}, "Conditions and replicas"),
@@ -46,8 +48,9 @@ export function makeCard(bridge) {
       setAttribute(row, "data-level", verdict.level);
       setSign(levelSign, verdict.level);
       setText(levelWord, LEVEL_WORDS[verdict.level]);
-      const since = verdict.since && verdict.level !== "well" ? ` for ${age((now - Date.parse(verdict.since)) / 1000)}` : "";
-      setText(title, verdict.level === "well" ? "" : `${verdict.title}${since}`);
+      headline.hidden = verdict.level === "well";
+      setText(title, verdict.title);
+      setText(since, lasting(verdict.since, now));
       setText(text, verdict.text);
       setText(note, restartNotes(current, now).map((one) => restartText(one, now)).join(" "));
       source.update(current, now);
@@ -101,7 +104,7 @@ function makeSide(side) {
       setText(node.querySelector(".network"), bridge[`${side}Network`]);
       setText(name, bridge[side] || "–");
       setSign(mark, level);
-      setText(state, SIDE_WORDS[level] + (level === "bad" ? ` for ${age((now - Date.parse(one.lastTransitionTime)) / 1000)}` : ""));
+      setText(state, level === "bad" ? `${SIDE_WORDS[level]} ${lasting(one.lastTransitionTime, now)}` : SIDE_WORDS[level]);
     },
   };
 }

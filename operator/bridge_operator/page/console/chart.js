@@ -30,7 +30,7 @@ export function makeChart(title, describe) {
     const runs = runsOf(points.filter((one) => one.time >= now - span));
     setAttribute(line, "d", runs.map((run) => path(run, x, y)).join(""));
     setAttribute(area, "d", runs.map((run) => `${path(run, x, y)}L${x(run.at(-1).time)} ${HEIGHT}L${x(run[0].time)} ${HEIGHT}Z`).join(""));
-    setText(top, shortNumber(highest));
+    setText(top, runs.length ? shortNumber(highest) : "");
     setText(from, `${span / 60} min ago`);
     setAttribute(svg, "aria-label", `${title} over the last ${span / 60} min: now ${state.latest}, at most ${shortNumber(highest)}`);
     const near = state.hovered === null ? null : nearest(points, now - span + state.hovered * span);

@@ -98,7 +98,7 @@ export function stateText(replica) {
 // A crash that was mended within a second is still worth a look for a minute.
 export function restartNotes(bridge, now) {
   return bridge.replicaReports
-    .filter((one) => one.restarts > 0 && one.startedAt && now - Date.parse(one.startedAt) < RECENT_SECONDS * 1000)
+    .filter((one) => one.restarts > 0 && one.ready && one.startedAt && now - Date.parse(one.startedAt) < RECENT_SECONDS * 1000)
     .map((one) => ({ ordinal: one.ordinal, startedAt: one.startedAt, restarts: one.restarts }));
 }
 
@@ -148,6 +148,12 @@ export function problemText(problem) {
   return `${problem.file}:${problem.line}:${problem.column}: ${field}found ${problem.found}, expected ${problem.expected}`;
 }
 
+function helpTitle(bridges, bad) {
+  if (bad === 0) return "The operator cannot work";
+  if (bridges.length === 1) return `Bridge ${bridges[0].name} needs help`;
+  return `${bad} of ${count(bridges.length, "bridge")} ${bad === 1 ? "needs" : "need"} help`;
+}
+
 // The sentence at the top: { level, title, text }.
 export function verdictOf(report, troubles) {
   const bridges = report.bridges.map((one) => judge(one).level);
@@ -155,8 +161,7 @@ export function verdictOf(report, troubles) {
   const bad = bridges.filter((one) => one === "bad" || one === "unknown").length;
   const off = bridges.filter((one) => one === "off").length;
   if (level === "bad" || level === "unknown") {
-    const title = bad > 0 ? `${bad} of ${count(bridges.length, "bridge")} ${bad === 1 ? "needs" : "need"} help` : "The operator cannot work";
-    return { level, title, text: "What is wrong, worst first:" };
+    return { level, title: helpTitle(report.bridges, bad), text: "What is wrong, worst first:" };
   }
   if (level === "warn") {
     const title = bridges.length === 0 ? "Nothing runs, and something needs you" : "Bridges copy, and something needs you";

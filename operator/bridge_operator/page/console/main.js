@@ -4,7 +4,7 @@ import { byId, element, keep, setAttribute, setSign, setText, sign } from "./dom
 import { Figures } from "./figures.js";
 import { showGroups } from "./groups.js";
 import { NEEDS_SOMEBODY, troublesOf, verdictOf } from "./judge.js";
-import { age, clockTime, number, rate, shortNumber } from "./words.js";
+import { age, clockTime, lasting, number, rate, shortNumber } from "./words.js";
 
 const ASK_EVERY_MS = 1000;
 const ASK_HIDDEN_EVERY_MS = 10_000;
@@ -97,7 +97,7 @@ function showVerdict(troubles, now) {
     setAttribute(item, "data-level", one.level);
     setSign(item.querySelector("svg"), one.level);
     setText(item.querySelector(".trouble-text"), one.text);
-    setText(item.querySelector(".small"), one.since ? `for ${age((now - Date.parse(one.since)) / 1000)}` : "");
+    setText(item.querySelector(".small"), lasting(one.since, now));
   });
   const bridges = known.report.bridges;
   const rates = bridges.map((one) => figures.currentRate(one.name, now / 1000)).filter((one) => one !== null);

@@ -31,6 +31,12 @@ export function age(seconds) {
   return `${Math.floor(rest / 86_400)} days`;
 }
 
+// For how long something is so by now; nothing for what has only just begun, or nobody knows.
+export function lasting(since, now) {
+  const seconds = since ? (now - Date.parse(since)) / 1000 : 0;
+  return seconds < 1 ? "" : `for ${age(seconds)}`;
+}
+
 // The reader's own clock; with the day where it is not today.
 export function clockTime(moment, now) {
   const date = new Date(moment);
