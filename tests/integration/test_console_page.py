@@ -224,6 +224,67 @@ def test_an_operator_that_is_gone_is_told_by_the_page_itself(browser: Browser, o
         assert all("ERR_CONNECTION" in error for error in visited.errors), visited.errors
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (502, "", "the proxy cannot reach it (HTTP 502)"),
+        (401, "", "it wants a login; load this page again"),
+        (500, "", "it answers with HTTP 500"),
+        (200, "<html>", "something else answers in its place"),
+    ],
+)
+def test_why_there_is_no_answer_is_told(
+    browser: Browser, operator: PretendOperator, status: int, body: str, said: str
+) -> None:
+    with visit(browser) as visited:
+        visited.page.route("**/status", lambda route: route.fulfill(status=status, body=body))
+        visited.page.goto(operator.url)
+        expect(visited.page.locator("#silence-title")).to_have_text(f"The operator does not answer: {said}")
+        expect(visited.page.locator("#silence-text")).to_contain_text(re.compile(r"Asked since \d\d:\d\d:\d\d"))
+        expect(visited.page.locator("#main")).to_be_hidden()
+
+
+def test_bridges_between_other_networks_have_a_picture_of_their_own(
+    browser: Browser, operator: PretendOperator
+) -> None:
+    other = crossing("billing", 1, source="branch", sourceNetwork="branch1", target="office", targetNetwork="office2")
+    scene = Scene(operator_report(crossing(), other, READINGS), "well", "All is well: 3 bridges copy")
+    with visit(browser) as visited:
+        open_page(visited, operator, scene)
+        groups = visited.page.locator(".group")
+        expect(groups).to_have_count(2)
+        expect(groups.first.locator(".band strong")).to_have_text(["branch1", "network2", "office2"])
+        expect(groups.last.locator(".bridge h3")).to_have_text(["orders", "readings"])
+        visited.keep_picture("two-pairs-desk-light")
+
+
+def test_what_somebody_has_switched_off_is_no_trouble(browser: Browser, operator: PretendOperator) -> None:
+    off = condition("Ready", "False", "Suspended", "the manifest says suspend: true")
+    suspended = crossing("nightly", 0, conditions=conditions(Ready=off), lag=None, recordsCopied=None)
+    scene = Scene(operator_report(crossing(), suspended), "well", "All is well: 1 bridge copies", FIGURES)
+    with visit(browser) as visited:
+        open_page(visited, operator, scene)
+        expect(visited.page.locator("#troubles li")).to_have_count(0)
+        expect(visited.page.locator("#bridge-nightly")).to_have_attribute("data-level", "off")
+        expect(visited.page.locator("#bridge-nightly")).to_contain_text("Suspended")
+        visited.keep_picture("suspended-desk-light")
+
+
+def test_an_engine_that_is_out_is_the_first_thing_told(browser: Browser, operator: PretendOperator) -> None:
+    lost = conditions(**{
+        name: condition(name, "Unknown", "EngineUnreachable", "connection refused", 8)
+        for name in ("Ready", "Progressing", "SourceReachable", "TargetReachable", "Degraded")
+    })  # fmt: skip
+    said = operator_report(
+        crossing(conditions=lost), crossing("readings", 1, conditions=lost),
+        engineReachable=False, engineMessage="the engine does not answer: connection refused",
+    )  # fmt: skip
+    with visit(browser) as visited:
+        open_page(visited, operator, Scene(said, "bad", "2 of 2 bridges need help", FIGURES))
+        expect(visited.page.locator("#troubles li").first).to_contain_text("Docker engine")
+        visited.keep_picture("engine-out-desk-light")
+
+
 def test_text_of_the_server_is_only_text(browser: Browser, operator: PretendOperator) -> None:
     """A manifest's words come from files that anybody may have written."""
     markup = "<img src=x onerror=alert(1)>"

@@ -18,7 +18,9 @@ const figures = new Figures();
 const known = { report: null, events: null, eventsTag: null, clockLead: 0, answeredAt: 0, openedAt: Date.now(), fault: "" };
 
 async function ask(path) {
-  const answer = await fetch(path, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+  const answer = await fetch(path, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) }).catch((error) => {
+    throw new Error(error.name === "TimeoutError" ? "it takes too long to answer" : "no connection to it");
+  });
   if (!answer.ok) throw new Error(answerFault(answer.status));
   return answer;
 }
@@ -42,7 +44,7 @@ async function look() {
     }
     Object.assign(known, { report, answeredAt: Date.now(), fault: "" });
   } catch (error) {
-    known.fault = error instanceof TypeError ? "no connection to it" : error.name === "TimeoutError" ? "it takes too long to answer" : error.message;
+    known.fault = error instanceof SyntaxError ? "something else answers in its place" : error.message;
   }
   show();
 }
