@@ -32,7 +32,7 @@ def console_routes(history: History, events: RecentEvents, links: Mapping[str, s
         return Response(history.report(after).model_dump_json(), media_type="application/json")
 
     def show_events(request: Request) -> Response:
-        """Asked each second, and seldom new."""
+        """Asked all the time, and seldom new."""
         tag = f'"{events.version}"'
         if request.headers.get("if-none-match", "").removeprefix("W/") == tag:
             return Response(status_code=304, headers={"ETag": tag})

@@ -111,10 +111,14 @@ class History:
 
 
 def _lag(containers: Sequence[Container], heard: Mapping[str, BridgeStatus]) -> float:
-    """Unknown while a replica says nothing: what the others tell is a part of it."""
+    """Unknown while a replica says nothing, since what the others tell is a part of it, and while the source does not
+    answer: what has come to it since then nobody has seen.
+    """
     if not all(one.id in heard for one in containers if not is_retired(one)):
         return nan
     told = [heard[one.id] for one in containers if one.id in heard]
+    if any(status.source.reachable is False for status in told):
+        return nan
     lags = [partition.lag for status in told for partition in status.partitions if partition.lag is not None]
     return float(sum(lags)) if lags else nan
 

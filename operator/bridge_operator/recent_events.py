@@ -1,5 +1,5 @@
-"""The newest events, kept in memory for whoever looks at them each second: the file of all events is too long to read
-so often.
+"""The newest events, kept in memory for whoever looks at them all the time: the file of all events is too long to be
+read so often.
 """
 
 from __future__ import annotations

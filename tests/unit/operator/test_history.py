@@ -119,6 +119,16 @@ def test_a_container_that_is_kept_for_a_while_after_its_successor_is_not_waited_
     assert watched.lags() == [12, 12]
 
 
+def test_of_a_source_that_does_not_answer_the_lag_is_unknown(watched: Watched) -> None:
+    before = watched.told["id-orders-1"]
+    watched.told["id-orders-1"] = before.model_copy(
+        update={"source": before.source.model_copy(update={"reachable": False})}
+    )
+    watched.poll()
+    assert watched.lags() == [12, None]
+    assert watched.totals() == [0, 0]
+
+
 def test_no_lag_is_known_before_somebody_tells_it(watched: Watched) -> None:
     watched.say(0, 1000, lag=None)
     watched.say(1, 2000, lag=None)

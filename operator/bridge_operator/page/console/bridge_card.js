@@ -2,7 +2,7 @@
 
 import { makeChart } from "./chart.js";
 import { element, keep, setAttribute, setSign, setText, sign } from "./dom.js";
-import { isGood, judge, restartNotes, sideLevel, stateText } from "./judge.js";
+import { isGood, judge, lagOf, restartNotes, sideLevel, stateText } from "./judge.js";
 import { age, clockTime, count, lasting, number, rate, sentenceCase, shortNumber } from "./words.js";
 
 const LEVEL_WORDS = { bad: "Needs help", unknown: "Unknown", warn: "Look at it", busy: "Changing", off: "Off", well: "Well" };
@@ -27,13 +27,14 @@ export function makeCard(bridge) {
   const conditions = element("ul", { class: "facts" });
   const copies = element("ul", { class: "facts" });
   const figures = element("p", { class: "small" });
+  const charts = element("div", { class: "charts" }, lag.node, speed.node);
   const card = element("div", { class: "card" },
     element("div", { class: "card-head" },
       element("h3", {}, bridge.name),
       element("span", { class: "level" }, levelSign, levelWord),
       element("span", { class: "replicas" }, dots, replicas)),
     headline, text, note, chips,
-    element("div", { class: "charts" }, lag.node, speed.node),
+    charts,
     element("details", {},
       element("summary", {}, "Conditions and replicas"),
       element("h4", {}, "Conditions"), conditions, element("h4", {}, "Replicas"), copies, figures));
@@ -58,8 +59,9 @@ export function makeCard(bridge) {
       setText(replicas, `${current.readyReplicas} of ${count(current.replicas, "replica")} ready`);
       keep(dots, [...Array(Math.max(current.replicas, current.readyReplicas)).keys()], String,
            () => element("i"), (dot, index) => setAttribute(dot, "class", index < current.readyReplicas ? "on" : ""));
-      keep(chips, current.conditions, (one) => one.type, makeChip, updateChip);
+      keep(chips, current.conditions, (one) => one.type, makeChip, (chip, one) => updateChip(chip, one, verdict.level));
       const seconds = now / 1000;
+      charts.hidden = verdict.level === "off" && store.lags(current.name).length === 0;
       const rateNow = store.currentRate(current.name, seconds);
       lag.update(store.lags(current.name), seconds, span, lagText(current));
       speed.update(store.rates(current.name), seconds, span, rateNow === null ? "not known" : `${rate(rateNow)} records/s`);
@@ -78,9 +80,10 @@ export function makeCard(bridge) {
 
 // While a replica says nothing, the lag is more than what the others tell.
 function lagText(bridge) {
-  if (bridge.lag === null) return "not known";
+  const lag = lagOf(bridge);
+  if (lag === null) return "not known";
   const atLeast = bridge.replicaReports.length < bridge.replicas || bridge.replicaReports.some((one) => one.state !== "running");
-  return `${atLeast ? "at least " : ""}${shortNumber(bridge.lag)} ${bridge.lag === 1 ? "record" : "records"}`;
+  return `${atLeast ? "at least " : ""}${shortNumber(lag)} ${lag === 1 ? "record" : "records"}`;
 }
 
 function restartText({ ordinal, startedAt, restarts }, now) {
@@ -123,8 +126,9 @@ function makeChip() {
   return element("li", {}, sign("well"), element("span"), element("span", { class: "unseen" }));
 }
 
-function updateChip(chip, one) {
-  const level = levelOf(one);
+function updateChip(chip, one, bridgeLevel) {
+  // What is switched off is not ready because somebody wanted it so.
+  const level = bridgeLevel === "off" && one.type === "Ready" ? "off" : levelOf(one);
   setAttribute(chip, "data-level", level);
   setAttribute(chip, "title", `${one.type} ${one.status}: ${one.reason}`);
   setSign(chip.querySelector("svg"), level);

@@ -1,11 +1,11 @@
 // What is wrong, and how bad it is: from the operator's report to levels and sentences. Pure.
 //
 // Levels, worst first: bad (records do not cross as they should), unknown (nobody can tell), warn (they cross, and
-// something needs a person), busy (the operator is at work), off (somebody wanted it so), well.
+// something needs a person), busy (the operator is at work), well, off (somebody wanted it so).
 
 import { count, sentenceCase } from "./words.js";
 
-export const LEVELS = ["bad", "unknown", "warn", "busy", "off", "well"];
+export const LEVELS = ["bad", "unknown", "warn", "busy", "well", "off"];
 export const NEEDS_SOMEBODY = new Set(["bad", "unknown", "warn"]);
 
 const WANTED_OFF = new Set(["Suspended", "ScaledToZero", "ManifestDeleted"]);
@@ -31,6 +31,11 @@ export function sideLevel(bridge, side) {
   const one = condition(bridge, side === "source" ? "SourceReachable" : "TargetReachable");
   const good = one ? isGood(one) : null;
   return good === null ? "unknown" : good ? "well" : "bad";
+}
+
+// What is told of it, null where that means nothing: of a source that does not answer nobody knows what it holds.
+export function lagOf(bridge) {
+  return sideLevel(bridge, "source") === "bad" ? null : bridge.lag;
 }
 
 // { level, title, text, since } of one bridge.
@@ -130,7 +135,9 @@ function singleTroubles(report) {
   }
   const verdicts = report.bridges.map((bridge) => ({ bridge, ...judge(bridge) }));
   for (const { bridge, level, title, text, since } of verdicts) {
-    if (NEEDS_SOMEBODY.has(level)) found.push({ level, subject: bridge.name, anchor: bridge.name, title, text, since });
+    // What the engine takes from all of them is told once, above.
+    const isEngines = !report.engineReachable && condition(bridge, "Ready")?.reason === "EngineUnreachable";
+    if (NEEDS_SOMEBODY.has(level) && !isEngines) found.push({ level, subject: bridge.name, anchor: bridge.name, title, text, since });
   }
   // Told by its bridge already, where there is one that runs and has nothing worse to tell.
   const tellers = new Set(verdicts.filter((one) => one.title === "Its manifest is wrong").map((one) => one.bridge.name));
@@ -149,7 +156,6 @@ export function problemText(problem) {
 }
 
 function helpTitle(bridges, bad) {
-  if (bad === 0) return "The operator cannot work";
   if (bridges.length === 1) return `Bridge ${bridges[0].name} needs help`;
   return `${bad} of ${count(bridges.length, "bridge")} ${bad === 1 ? "needs" : "need"} help`;
 }
@@ -160,6 +166,9 @@ export function verdictOf(report, troubles) {
   const level = worst([...bridges.filter((one) => one !== "off"), ...troubles.map((one) => one.level)]);
   const bad = bridges.filter((one) => one === "bad" || one === "unknown").length;
   const off = bridges.filter((one) => one === "off").length;
+  if (!report.engineReachable) {
+    return { level, title: "The Docker engine does not answer", text: "Bridges may well go on; nobody can see or heal them." };
+  }
   if (level === "bad" || level === "unknown") {
     return { level, title: helpTitle(report.bridges, bad), text: "What is wrong, worst first:" };
   }

@@ -1,12 +1,14 @@
-// Asks the operator each second, and shows what it says. When it is silent, the page says that itself.
+// Asks the operator twice a second, and shows what it says. When it is silent, the page says that itself.
 
 import { byId, element, keep, setAttribute, setSign, setText, sign } from "./dom.js";
 import { Figures } from "./figures.js";
 import { showGroups } from "./groups.js";
-import { NEEDS_SOMEBODY, troublesOf, verdictOf } from "./judge.js";
+import { NEEDS_SOMEBODY, lagOf, troublesOf, verdictOf } from "./judge.js";
 import { age, clockTime, lasting, number, rate, shortNumber } from "./words.js";
 
-const ASK_EVERY_MS = 1000;
+const ASK_EVERY_MS = 500;
+// An operator of very many bridges takes its time: a page is not to keep it busy.
+const PAUSE_PER_ANSWER = 9;
 const ASK_HIDDEN_EVERY_MS = 10_000;
 const ANSWER_WITHIN_MS = 4000;
 const SILENT_AFTER_MS = 2500;
@@ -123,8 +125,8 @@ function sum(numbers) {
 
 // Where a bridge says nothing, the others' lag is a part of it, and none of theirs tells nothing.
 function lagOfAll(bridges) {
-  const lags = bridges.map((one) => one.lag).filter((one) => one !== null);
-  const isPartial = bridges.some((one) => one.lag === null && one.replicas > 0);
+  const lags = bridges.map(lagOf).filter((one) => one !== null);
+  const isPartial = bridges.some((one) => lagOf(one) === null && one.replicas > 0);
   if (!lags.length || (isPartial && sum(lags) === 0)) return "–";
   return `${isPartial ? "at least " : ""}${shortNumber(sum(lags))}`;
 }
@@ -175,10 +177,12 @@ async function goOn() {
   for (;;) {
     const beganAt = Date.now();
     await look();
+    const tookMs = Date.now() - beganAt;
     const every = document.hidden ? ASK_HIDDEN_EVERY_MS : ASK_EVERY_MS;
+    const pauseMs = known.fault ? every : Math.max(every - tookMs, Math.min(PAUSE_PER_ANSWER * tookMs, ASK_HIDDEN_EVERY_MS));
     await new Promise((resolve) => {
       wake = resolve;
-      setTimeout(resolve, Math.max(200, every - (Date.now() - beganAt)));
+      setTimeout(resolve, pauseMs);
     });
   }
 }
