@@ -337,8 +337,8 @@ def test_figures_are_there_as_soon_as_the_page_is(browser: Browser, operator: Pr
         expect(chart.locator(".value")).to_contain_text("min ago)")
 
 
-@pytest.mark.parametrize("name", LINKS)
-def test_links_lead_to_other_pages_of_the_proxy(browser: Browser, operator: PretendOperator, name: str) -> None:
+def test_links_lead_to_other_pages_of_the_proxy(browser: Browser, operator: PretendOperator) -> None:
     with visit(browser) as visited:
         open_page(visited, operator, no_bridges())
-        expect(visited.page.get_by_role("link", name=f"Kafka UI: {name}")).to_have_attribute("href", LINKS[name])
+        for name, path in LINKS.items():
+            expect(visited.page.get_by_role("link", name=f"Kafka UI: {name}")).to_have_attribute("href", path)

@@ -101,6 +101,31 @@ def test_the_page_is_packed_with_the_operator() -> None:
     assert {PAGE_FOLDER / path for path in FILES} <= packed
 
 
+def luminance(colour: str) -> float:
+    """As the W3C's guidelines for accessible content define it, of #rrggbb."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("palette", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize("level", ["well", "bad", "warn", "busy", "off", "unknown"])
+def test_what_is_written_can_be_read(palette: int, level: str) -> None:
+    """4.5 is what the guidelines ask of text."""
+    blocks = re.findall(r":root \{(.*?)\}", read("operator/bridge_operator/page/console/console.css"), re.DOTALL)
+    assert len(blocks) == 2
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", blocks[palette]))
+    assert {"--" + name for name in colours} >= {"--text", "--quiet", "--accent", "--surface", "--ground"}
+    grounds = [colours[name] for name in ("ground", "surface", "band", "band-inner", f"{level}-ground")]
+    for name in (level, "text", "quiet", "accent"):
+        assert min(contrast(colours[name], ground) for ground in grounds) >= 4.5, name
+
+
 def test_history_tells_what_was_copied(served: Served) -> None:
     served.poll(100, lag=7)
     served.poll(160, lag=3)
