@@ -49,8 +49,8 @@ class Settings(BaseSettings):
     httpAddress: str = "0.0.0.0"
     """Where health, status and metrics are served: on all networks of the container, which is on one."""
     httpPort: Annotated[int, Field(ge=1, le=65_535)] = 8080
-    consoleLinks: Annotated[str, Field(pattern=rf"^({_LINK}( {_LINK})*)?$")] = ""
-    """Pages behind the same proxy that the console leads to: name=path, with blanks between."""
+    consoleLinks: Annotated[str, Field(pattern=rf"^({_LINK}( {_LINK})*)?$")] = "source=ui/source/ target=ui/target/"
+    """Kafka UIs behind the same proxy that the console leads to: name=path, with blanks between. Empty: none."""
     resyncSeconds: Seconds = 120
     """Full comparison; finds what no event told."""
     healthPollSeconds: Seconds = 2

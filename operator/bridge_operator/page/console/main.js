@@ -7,6 +7,9 @@ import { NEEDS_SOMEBODY, lagOf, troublesOf, verdictOf } from "./judge.js";
 import { age, clockTime, lasting, number, rate, shortNumber } from "./words.js";
 
 const ASK_EVERY_MS = 500;
+// What is seldom new is asked for less often: at each second look, and at each fourth.
+const EVENTS_EVERY = 2;
+const FIGURES_EVERY = 4;
 // An operator of very many bridges takes its time: a page is not to keep it busy.
 const PAUSE_PER_ANSWER = 9;
 const ASK_HIDDEN_EVERY_MS = 10_000;
@@ -17,7 +20,7 @@ const SHOWN_SUBJECTS = 6;
 
 const figures = new Figures();
 // The operator's clock is the one that counts: `clockLead` is what it is ahead of this one.
-const known = { report: null, events: null, eventsTag: null, clockLead: 0, answeredAt: 0, openedAt: Date.now(), fault: "" };
+const known = { report: null, events: null, eventsTag: null, clockLead: 0, looks: 0, answeredAt: 0, openedAt: Date.now(), fault: "" };
 
 async function ask(path) {
   const answer = await fetch(path, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) }).catch((error) => {
@@ -28,6 +31,7 @@ async function ask(path) {
 }
 
 function answerFault(status) {
+  if (status === 429) return "the proxy finds that it is asked too often; close other pages of it";
   if (status === 401 || status === 403) return "it wants a login; load this page again";
   if (status === 502 || status === 503 || status === 504) return `the proxy cannot reach it (HTTP ${status})`;
   return `it answers with HTTP ${status}`;
@@ -35,20 +39,28 @@ function answerFault(status) {
 
 async function look() {
   try {
-    const [status, events, history] = await Promise.all([ask("status"), ask("events"), ask(`history?after=${figures.newest}`)]);
+    const isDue = (every) => document.hidden || known.looks % every === 0;
+    const [status, events, history] = await Promise.all([
+      ask("status"),
+      isDue(EVENTS_EVERY) ? ask("events") : null,
+      isDue(FIGURES_EVERY) ? ask(`history?after=${figures.newest}`) : null,
+    ]);
     const report = await status.json();
     known.clockLead = Date.parse(report.writtenAt) - Date.now();
-    figures.take(await history.json(), operatorNow() / 1000);
-    const tag = events.headers.get("ETag");
-    if (tag === null || tag !== known.eventsTag) {
-      known.events = (await events.json()).events;
-      known.eventsTag = tag;
-    }
-    Object.assign(known, { report, answeredAt: Date.now(), fault: "" });
+    if (history) figures.take(await history.json(), operatorNow() / 1000);
+    if (events) await takeEvents(events);
+    Object.assign(known, { report, answeredAt: Date.now(), fault: "", looks: known.looks + 1 });
   } catch (error) {
     known.fault = error instanceof SyntaxError ? "something else answers in its place" : error.message;
   }
   show();
+}
+
+async function takeEvents(answer) {
+  const tag = answer.headers.get("ETag");
+  if (tag !== null && tag === known.eventsTag) return;
+  known.events = (await answer.json()).events;
+  known.eventsTag = tag;
 }
 
 function operatorNow() {
