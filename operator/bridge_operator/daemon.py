@@ -17,19 +17,24 @@ from typing import IO
 from loguru import logger
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
+from starlette.applications import Starlette
 
 from bridge_operator.backoff import BackoffRule
+from bridge_operator.console import console_routes
 from bridge_operator.controller import Controller
 from bridge_operator.desired import EngineFacts
 from bridge_operator.docker_engine import DockerEngine
 from bridge_operator.engine import Container, Engine, EngineError
 from bridge_operator.engine_survey import Surveyor
 from bridge_operator.health_poller import HealthPoller, Sightings
+from bridge_operator.history import History
 from bridge_operator.manifest_store import ManifestStore, schema_digests
 from bridge_operator.manifests import load_folder
 from bridge_operator.metrics import OperatorCollector, PassMetrics, Vitals
-from bridge_operator.report import OperatorReport, StuckPass
+from bridge_operator.recent_events import KEPT_EVENTS, RecentEvents
+from bridge_operator.report import Event, OperatorReport, StuckPass
 from bridge_operator.report_builder import manifest_problem
+from bridge_operator.report_reader import read_events
 from bridge_operator.settings import Settings
 from bridge_operator.state_files import StateFiles
 from bridge_operator.watch_engine import EngineWatcher
@@ -65,6 +70,8 @@ class Daemon:
         self._files = StateFiles(settings.stateDir)
         self._store = ManifestStore(lambda: load_folder(settings.manifestsDir, settings.schemasDir), self._files)
         self._surveyor = Surveyor(engine, self._facts)
+        self.history = History()
+        self.events = RecentEvents(read_events(settings.stateDir, limit=KEPT_EVENTS))
         sightings = Sightings()
         self._controller = Controller(
             engine=engine,
@@ -83,11 +90,13 @@ class Daemon:
                 settings.crashBackoffResetSeconds,
             ),
             surveyor=self._surveyor,
-            tell=self._files.add_event,
+            tell=self._tell,
             metrics=PassMetrics(self.registry),
             files=self._files,
         )
-        self._poller = HealthPoller(engine, sightings, settings.managementNetwork, self._queue.add)
+        self._poller = HealthPoller(
+            engine, sightings, settings.managementNetwork, self._queue.add, note=self.history.note
+        )
         self._fileWatcher = FileWatcher(settings.manifestsDir, self._reload)
         self._schemaWatcher = FileWatcher(settings.schemasDir, self._reload)
         self._engineWatcher = EngineWatcher(
@@ -138,6 +147,7 @@ class Daemon:
             writtenAt=datetime.now(UTC),
             engineReachable=health.reachable,
             engineMessage=health.message,
+            managementNetwork=self._settings.managementNetwork,
             folderFault=catalog.folderFault,
             problems=tuple(manifest_problem(problem) for problem in catalog.problems),
             bridges=tuple(self._controller.reports()),
@@ -147,6 +157,16 @@ class Daemon:
                 if seconds > deadline
             ),
         )
+
+    def build_app(self) -> Starlette:
+        """What the operator serves over HTTP."""
+        return build_app(
+            self.report, self.registry, console_routes(self.history, self.events, self._settings.links_by_name())
+        )
+
+    def _tell(self, event: Event) -> None:
+        self._files.add_event(event)
+        self.events.add(event)
 
     def _vitals(self) -> Vitals:
         waiting, lastEvent = self._queue.waiting_for(), self._engineWatcher.lastEventAt
@@ -267,7 +287,7 @@ def main() -> int:
     daemon = Daemon(settings, engine)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: daemon.stop())
-    endWeb = serve(build_app(daemon.report, daemon.registry), settings.httpAddress, settings.httpPort)
+    endWeb = serve(daemon.build_app(), settings.httpAddress, settings.httpPort)
     with lock:
         daemon.run()
     endWeb()

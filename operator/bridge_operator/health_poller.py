@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -25,6 +25,8 @@ ANSWER_SECONDS = 2.0
 PARALLEL = 8
 
 Fetch = Callable[[str], BridgeStatus | None]
+# What one round has found: all containers, and the answers by container id.
+Note = Callable[[Sequence[Container], Mapping[str, BridgeStatus]], None]
 
 
 class Sightings:
@@ -77,7 +79,7 @@ class StatusFetcher:
 
 
 class HealthPoller:
-    """`enqueue` is called with the name of each bridge that has changed."""
+    """`enqueue` is called with the name of each bridge that has changed, `note` with what each round has found."""
 
     def __init__(
         self,
@@ -87,6 +89,7 @@ class HealthPoller:
         enqueue: Callable[[str], None],
         fetch: Fetch | None = None,
         clock: Callable[[], float] = time.time,
+        note: Note = lambda containers, heard: None,
     ) -> None:
         """`managementNetwork` is the name that manifests use."""
         self._engine = engine
@@ -95,6 +98,7 @@ class HealthPoller:
         self._enqueue = enqueue
         self._fetch = fetch or StatusFetcher()
         self._clock = clock
+        self._note = note
         self._before: dict[str, Any] = {}
 
     def run(self, stopping: threading.Event, periodSeconds: float) -> None:
@@ -112,13 +116,16 @@ class HealthPoller:
         running = [one for one in containers if one.state == "running"]
         _, network = self._engine.networks().get(self._managementNetwork, ("", "")) if running else ("", "")
         asked = [one for one in running if _address(one, network)]
+        heard: dict[str, BridgeStatus] = {}
         answers = pool.map(lambda one: self._fetch(_address(one, network)), asked)
         for container, status in zip(asked, answers, strict=True):
             # An address can pass to another container between the list and the call.
             if status is not None and (status.bridge, status.ordinal) == (container.bridge, container.ordinal):
+                heard[container.id] = status
                 self._sightings.put(container.id, Sighting(status, self._clock()))
         self._sightings.keep_only({one.id for one in containers})
         self._note_changes(containers)
+        self._note(containers, heard)
 
     def _note_changes(self, containers: list[Container]) -> None:
         observed = Observed(self._clock(), tuple(containers), self._sightings.snapshot())

@@ -1,4 +1,4 @@
-"""What the operator says of every bridge: the model behind `status.json`, bridgectl and, later, the console.
+"""What the operator says of every bridge: the model behind `status.json`, bridgectl and the console.
 
 The operator writes it, others read it; terms and shapes follow the Kubernetes conventions for conditions and events.
 Times are UTC.
@@ -59,11 +59,16 @@ class ReplicaReport(ReportModel):
 
 
 class BridgeReport(ReportModel):
-    """One bridge as desired and as seen. `lag` is in records, None while no replica tells it."""
+    """One bridge as desired and as seen. `lag` is in records, None while no replica tells it.
+
+    `source` and `target` are clusters, the networks those that they are on.
+    """
 
     name: str
     source: str
     target: str
+    sourceNetwork: str = ""
+    targetNetwork: str = ""
     generation: int
     observedGeneration: int
     replicas: int
@@ -110,7 +115,33 @@ class OperatorReport(ReportModel):
     writtenAt: datetime
     engineReachable: bool
     engineMessage: str = ""
+    managementNetwork: str = ""
     folderFault: str = ""
     problems: tuple[ManifestProblem, ...] = ()
     bridges: tuple[BridgeReport, ...] = ()
     stuckPasses: tuple[StuckPass, ...] = ()
+
+
+class BridgeHistory(ReportModel):
+    """Points in time, in seconds since the epoch, oldest first; in the two others each has its place.
+
+    `lag` in records; `recordsCopied` since the operator watches, over all replicas and their restarts. None: not known.
+    """
+
+    times: tuple[float, ...]
+    lag: tuple[int | None, ...]
+    recordsCopied: tuple[int | None, ...]
+
+
+class HistoryReport(ReportModel):
+    """The last minutes, by bridge. Another `watchedSince` means another operator: counts begin anew."""
+
+    watchedSince: float
+    keptSeconds: float
+    bridges: dict[str, BridgeHistory] = {}
+
+
+class EventsReport(ReportModel):
+    """The newest events, oldest first."""
+
+    events: tuple[Event, ...] = ()

@@ -28,6 +28,8 @@ def bridge_report(
         name=name,
         source=accepted.bridge.spec.source.cluster if accepted else "",
         target=accepted.bridge.spec.target.cluster if accepted else "",
+        sourceNetwork=accepted.source.spec.network if accepted else "",
+        targetNetwork=accepted.target.spec.network if accepted else "",
         generation=accepted.generation if accepted else 0,
         observedGeneration=picture.generation,
         replicas=tally.wanted,

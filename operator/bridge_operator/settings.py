@@ -20,6 +20,8 @@ def variable_name(field: str) -> str:
     return PREFIX + re.sub(r"(?<!^)(?=[A-Z])", "_", field).upper()
 
 
+# Relative paths alone: the console leads nowhere else.
+_LINK = r"[\w-]+=[\w-][\w./-]*"
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -47,6 +49,8 @@ class Settings(BaseSettings):
     httpAddress: str = "0.0.0.0"
     """Where health, status and metrics are served: on all networks of the container, which is on one."""
     httpPort: Annotated[int, Field(ge=1, le=65_535)] = 8080
+    consoleLinks: Annotated[str, Field(pattern=rf"^({_LINK}( {_LINK})*)?$")] = "source=ui/source/ target=ui/target/"
+    """Kafka UIs behind the same proxy that the console leads to: name=path, with blanks between. Empty: none."""
     resyncSeconds: Seconds = 120
     """Full comparison; finds what no event told."""
     healthPollSeconds: Seconds = 2
@@ -64,3 +68,7 @@ class Settings(BaseSettings):
     stopGraceSeconds: Annotated[int, Field(ge=1)] = 15
     """Between SIGTERM and SIGKILL for a replica; a bridge needs ten at most."""
     logLevel: Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    def links_by_name(self) -> dict[str, str]:
+        """The paths of consoleLinks."""
+        return dict(link.split("=", 1) for link in self.consoleLinks.split())

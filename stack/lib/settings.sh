@@ -14,6 +14,7 @@ expect "lower-case letters, digits and -, first a letter or digit" '[a-z0-9][a-z
 expect "the full path of a socket" '/.+' DOCKER_SOCKET
 expect "the number of a group, or nothing" '[0-9]*' DOCKER_GID
 expect "a size such as 512m or 1g" '[1-9][0-9]*[kmgKMG]' KAFKA_MEMORY_LIMIT
+expect "name=path, with blanks between, or nothing" '([^ =]+=[^ =]+( +[^ =]+=[^ =]+)*)?' OPERATOR_CONSOLE_LINKS
 expect "a number of cores such as 1.5, or nothing" '([0-9]+(\.[0-9]+)?)?' KAFKA_CPU_LIMIT
 expect "a whole number, or -1 for no limit" '-1|[1-9][0-9]*' KAFKA_LOG_RETENTION_HOURS
 expect "TRACE, DEBUG, INFO, WARN or ERROR" 'TRACE|DEBUG|INFO|WARN|ERROR' KAFKA_LOG_LEVEL

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from support.browser import module_browser as module_browser
 from support.stack import Stack, kept_clean
 
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from bridge_operator.daemon import Daemon
 from bridge_operator.docker_engine import DockerEngine
 from bridge_operator.report_reader import read_events
 from bridge_operator.settings import Settings
+from bridge_operator.web import serve
 from support.engine_door import EngineDoor
 from support.manifests import CLUSTER
+from support.pretend_operator import free_port
 from support.stack import PROJECT_ROOT, Stack, wait_until
 
 NETWORKS = ("network1", "network2", "network3")
@@ -66,18 +68,25 @@ class World:
             crashBackoffFirstSeconds=1,
             crashBackoffMaxSeconds=2,
         )
-        self._operator: tuple[Daemon, threading.Thread] | None = None
+        self._port = free_port()
+        self._operator: tuple[Daemon, threading.Thread, Callable[[], None]] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the operator answers, the same one after each start."""
+        return f"http://127.0.0.1:{self._port}/"
 
     def start_operator(self) -> None:
         engine = DockerEngine(self.settings.engineSocket, self.settings.instance, self.settings.stopGraceSeconds)
         daemon = Daemon(self.settings, engine)
         thread = threading.Thread(target=daemon.run)
         thread.start()
-        self._operator = daemon, thread
+        self._operator = daemon, thread, serve(daemon.build_app(), "127.0.0.1", self._port)
 
     def stop_operator(self) -> None:
         if self._operator is not None:
-            daemon, thread = self._operator
+            daemon, thread, endWeb = self._operator
+            endWeb()
             daemon.stop()
             thread.join(20)
             assert not thread.is_alive()
@@ -161,7 +170,11 @@ def expect_heal(world: World, reason: str, since: int, timeoutSeconds: float = 4
 
 
 def kill(world: World, ordinal: int = 0) -> None:
-    os.kill(int(world.facts(ordinal)["State"]["Pid"]), signal.SIGKILL)
+    os.kill(process_of(world, ordinal), signal.SIGKILL)
+
+
+def process_of(world: World, ordinal: int = 0) -> int:
+    return int(world.facts(ordinal)["State"]["Pid"])
 
 
 def engine_reachable(world: World) -> bool:

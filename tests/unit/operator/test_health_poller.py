@@ -28,6 +28,7 @@ class World:
         self.sightings = Sightings()
         self.enqueued: list[str] = []
         self.asked: list[str] = []
+        self.noted: list[tuple[set[str], set[str]]] = []
         self.poller = HealthPoller(
             self.harness.engine,
             self.sightings,
@@ -35,6 +36,7 @@ class World:
             self.enqueued.append,
             fetch=self._fetch,
             clock=self.harness.clock,
+            note=lambda containers, heard: self.noted.append(({one.id for one in containers}, set(heard))),
         )
 
     def _fetch(self, address: str) -> BridgeStatus | None:
@@ -64,6 +66,13 @@ def polled_world(tmp_path: Path) -> World:
 
 def test_it_keeps_what_each_process_says(world: World) -> None:
     assert {one.status.ordinal for one in world.sightings.snapshot().values()} == {0, 1}
+
+
+def test_each_round_tells_who_is_there_and_who_has_answered(world: World) -> None:
+    silent, other = world.harness.engine.byId
+    world.answers[silent] = None
+    world.poll()
+    assert world.noted == [({silent, other}, {silent, other}), ({silent, other}, {other})]
 
 
 def test_it_is_silent_while_nothing_changes(world: World) -> None:
