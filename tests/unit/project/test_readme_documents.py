@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from typing import get_args
 
 import pytest
 import typer
@@ -11,8 +12,9 @@ from prometheus_client import CollectorRegistry
 
 from bridge_operator.cli import main as cli
 from bridge_operator.metrics import OperatorCollector, PassMetrics, Vitals
+from bridge_operator.report import ConditionType
 from kafka_bridge.metrics import LatencyHistogram, StatusCollector
-from kafka_bridge.status import BridgeStatus, ClusterStatus
+from kafka_bridge.status import BridgeStatus, ClusterStatus, LaneState
 from support.bridgectl import report
 from support.project_files import PROJECT_ROOT, commands, read
 
@@ -40,7 +42,32 @@ def reasons_of_bridges() -> list[str]:
     return sorted({reason for source in sources for reason in raised.findall(source.read_text())} | {"InvalidRecord"})
 
 
+def reasons_of_the_operator() -> list[str]:
+    """Of conditions and of events: words in CamelCase where it observes, plans and judges; not those of its models."""
+    modules = (
+        "catalog",
+        "conditions",
+        "controller",
+        "desired",
+        "manifest_references",
+        "observed",
+        "plan",
+        "steps",
+        "wish",
+    )
+    words = {
+        word
+        for module in modules
+        for word in re.findall(r'"([A-Z][a-z]+(?:[A-Z][a-z]+)*)"', read(f"operator/bridge_operator/{module}.py"))
+    }
+    others = {"KafkaCluster", "KafkaBridge", "Normal", "Warning", "True", "False", "Unknown", "Ki", "Mi", "Gi"}
+    return sorted(words - others - set(get_args(ConditionType)) - set(get_args(LaneState)))
+
+
 def test_there_is_something_to_document() -> None:
+    assert {"SourceUnreachable", "NameConflict", "Stalled", "ScaledDown", "NetworkReconnected"} <= set(
+        reasons_of_the_operator()
+    )
     assert {"LanesMismatch", "SourceStalled", "SchemaInvalid"} <= set(reasons_of_bridges())
     assert "status" in commands_of_bridgectl()
     assert suites_of_tests() == ["unit", "integration", "e2e", "chaos-selection", "chaos", "all"]
@@ -54,6 +81,16 @@ def test_commands_of_bridgectl(command: str) -> None:
 @pytest.mark.parametrize("reason", reasons_of_bridges())
 def test_reasons_of_lanes(reason: str) -> None:
     assert f"`{reason}`" in read("README.md"), f"README.md does not say what {reason} means"
+
+
+@pytest.mark.parametrize("condition", get_args(ConditionType))
+def test_conditions(condition: str) -> None:
+    assert f"`{condition}`" in read("README.md"), f"README.md does not name the condition {condition}"
+
+
+@pytest.mark.parametrize("reason", reasons_of_the_operator())
+def test_reasons_of_the_operator(reason: str) -> None:
+    assert f"`{reason}`" in read("README.md"), f"README.md does not name the reason {reason}"
 
 
 def names_of_metrics() -> list[str]:
