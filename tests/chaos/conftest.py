@@ -16,7 +16,7 @@ from support.outages import await_in_sync
 from support.stack import Stack, kept_clean
 
 # As Kafka's own test has it; for CI, where the faults count and not the records, fewer.
-RECORDS, RECORDS_IN_CI = 100_000, 10_000
+RECORDS, RECORDS_IN_CI = 100_000, 5_000
 ROUNDS, ROUNDS_IN_CI = 3, 1
 REPORTS = pytest.StashKey[list[pytest.TestReport]]()
 

@@ -25,6 +25,7 @@ SMALL = '{"type": "record", "name": "R", "fields": [{"name": "n", "type": "int"}
         (VALID + b"\x00", f"1 of {len(VALID) + 1} bytes are left over"),
         (b"text that is no order at all", "Error"),
     ],
+    ids=["nothing", "all but the end", "a beginning", "and a byte", "text"],
 )
 def test_what_is_no_whole_order_is_refused(payload: bytes, why: str) -> None:
     with pytest.raises(ValueError, match=why):
