@@ -34,7 +34,7 @@ class StateFiles:
         self._eventCount = _line_count(folder / EVENTS_FILE)
 
     def write_report(self, report: OperatorReport) -> None:
-        self._replace(STATUS_FILE, report.model_dump_json(indent=2))
+        self._replace(STATUS_FILE, report.model_dump_json())
 
     def write_accepted(self, accepted: Accepted) -> None:
         self._replace(ACCEPTED_FILE, accepted.model_dump_json(indent=2))
