@@ -5,6 +5,7 @@ The page finds its parts and its WebSocket by relative addresses, so it works un
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -22,6 +23,8 @@ def main() -> None:
         settings = read_settings(os.environ)
     except SettingError as fault:
         sys.exit(f"error: {fault}")
+    # Health checks would fill the log; the proxy logs what people ask for.
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     Server(
         f"exec {sys.executable} {HERE / 'cluster_view.py'}",
         # A name that stands for this container on one network alone: on the others, nobody is asked for a login.
