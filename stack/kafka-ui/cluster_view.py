@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Any, ClassVar
 
+import kaskade
 from kaskade.admin import KaskadeAdmin, ListTopics
 from kaskade.consumer import ListRecords
 from kaskade.deserializers import Deserialization, DeserializerPool
@@ -20,7 +22,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Footer
-
 from ui_settings import SettingError, UiSettings, read_settings
 
 NEWEST_OF_A_PARTITION = 10
@@ -81,7 +82,7 @@ class Topics(ListTopics):
         if action == "all_records":
             return self.current_topic is not None
         if action == "newest_records":
-            return self.current_topic is not None and self.current_topic.records_state is MetricState.READY
+            return bool(self.current_topic and self.current_topic.records_state is MetricState.READY)
         return super().check_action(action, parameters)
 
     def action_newest_records(self) -> None:
@@ -100,6 +101,8 @@ class Topics(ListTopics):
 class ClusterView(KaskadeAdmin):
     """The whole program."""
 
+    # A relative path would be looked for beside this file.
+    CSS_PATH = Path(kaskade.__file__).with_name("styles.css")
     # Themes, and screenshots that would have to be downloaded.
     ENABLE_COMMAND_PALETTE = False
 
@@ -112,6 +115,10 @@ class ClusterView(KaskadeAdmin):
         yield Topics(self.cluster)
         yield Footer(compact=True)
 
+    def deliver_text(self, *_: Any, **__: Any) -> None:
+        """What the details of a record still offer; called for nothing else here."""
+        self.notify("Files cannot be exported from here; y copies the record.", severity="warning")
+
 
 def newest_of(topic: Topic) -> tuple[PartitionSelection, ...]:
     """Where to begin in each partition, so that its last records are shown."""
@@ -120,9 +127,9 @@ def newest_of(topic: Topic) -> tuple[PartitionSelection, ...]:
     )
 
 
-def main(environment: Any = os.environ) -> None:
+def main() -> None:
     try:
-        view = ClusterView(read_settings(environment))
+        view = ClusterView(read_settings(os.environ))
     except SettingError as fault:
         sys.exit(f"error: {fault}")
     view.run()

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 from textual_serve.server import Server
-
 from ui_settings import SettingError, read_settings
 
 HERE = Path(__file__).resolve().parent

@@ -24,7 +24,8 @@ def handshake(door: Door, version: ssl.TLSVersion, host: str = "127.0.0.1") -> s
     context = door.tls()
     # By itself, today's OpenSSL would not even offer the old ones.
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
-    context.minimum_version = context.maximum_version = version
+    for bound in ("minimum_version", "maximum_version"):
+        setattr(context, bound, version)
     with (
         socket.create_connection(("127.0.0.1", door.port), timeout=10) as plain,
         context.wrap_socket(plain, server_hostname=host) as wrapped,
@@ -49,7 +50,7 @@ def test_its_certificate_is_good_for_loopback(door: Door, version: ssl.TLSVersio
 
 
 def test_its_certificate_is_good_for_no_other_name(door: Door) -> None:
-    with pytest.raises(ssl.SSLCertVerificationError, match="[Hh]ostname mismatch"):
+    with pytest.raises(ssl.SSLCertVerificationError, match="not valid for"):
         handshake(door, ssl.TLSVersion.TLSv1_3, "operator")
 
 
@@ -66,7 +67,7 @@ def test_the_login_opens_it(door: Door) -> None:
     assert [one["name"] for one in answer.json()["bridges"]] == ["orders"]
 
 
-@pytest.mark.parametrize("path", ["/", "/status", "/metrics", "/ui/", "/ui/source/", "/ui/target/", "/.proxy/x"])
+@pytest.mark.parametrize("path", ["/", "/status", "/metrics", "/ui/", "/ui/source/", "/ui/target/"])
 def test_nothing_is_open_without_a_login(door: Door, path: str) -> None:
     answer = door.ask(path, None)
 
@@ -75,13 +76,19 @@ def test_nothing_is_open_without_a_login(door: Door, path: str) -> None:
     assert "Login required" in answer.text
 
 
-def test_wrong_logins_are_refused_and_then_slowed_down(stack: Stack, door: Door) -> None:
-    codes = [door.ask("/status", WRONG).status_code for _ in range(14)]
+@pytest.mark.parametrize("login", [WRONG, ("root", "x"), ("", "")], ids=["password", "user", "both"])
+def test_a_wrong_login_is_refused(door: Door, login: tuple[str, str]) -> None:
+    assert door.ask("/status", login).status_code == 401
 
-    assert codes[0] == 401
-    assert codes[-1] == 429
-    assert set(codes) == {401, 429}
-    assert door.get("/status").status_code == 200, "the user is locked out by others' guesses"
+
+def test_guesses_are_bounded(door: Door) -> None:
+    with httpx.Client(verify=door.tls(), auth=WRONG, timeout=15) as client:
+        codes = (client.get(door.url("/status")).status_code for _ in range(1000))
+        refused = next(code for code in codes if code != 401)
+
+    assert refused == 429
+
+    wait_until("the user is let in again", lambda: door.get("/status").status_code == 200, 10)
 
 
 def test_plain_http_is_only_a_pointer(door: Door) -> None:
@@ -150,9 +157,9 @@ def test_a_websocket_of_a_stranger_does_not(door: Door, origin: str | None, hasL
 
 
 def test_sessions_are_bounded(stack: Stack, door: Door) -> None:
-    with contextlib.ExitStack() as open_:
+    with contextlib.ExitStack() as sessions:
         for _ in range(4):
-            open_.enter_context(terminal(door, "target"))
+            sessions.enter_context(terminal(door, "target"))
         status, _, connection = door.open_socket("/ui/target/ws", f"https://127.0.0.1:{door.port}", door.login)
         connection.close()
         assert status == 429

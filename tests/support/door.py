@@ -52,7 +52,7 @@ class Door:
     def open_socket(
         self, path: str, origin: str, login: tuple[str, str] | None
     ) -> tuple[int, Mapping[str, str], ssl.SSLSocket]:
-        """Ask for a WebSocket, as a browser does: the status, the headers, and the connection, which is the caller's."""
+        """Ask for a WebSocket, as a browser does: status, headers, and the connection, which is the caller's."""
         lines = [
             f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{self.port}", f"Origin: {origin}", "Connection: Upgrade",
             "Upgrade: websocket", "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {SOCKET_KEY}",
