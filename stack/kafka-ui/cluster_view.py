@@ -40,6 +40,7 @@ class Records(ListRecords):
 class RecordsScreen(Screen[None]):
     """One topic's records over the whole window; Escape leads back to the topics."""
 
+    AUTO_FOCUS = "#records-table"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "app.pop_screen", "Topics")]
 
     def __init__(self, settings: UiSettings, topic: str, partitions: tuple[PartitionSelection, ...]) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, WebSocket
+from playwright.sync_api import Browser, Error, WebSocket
 
 from support.browser import Visit, origin_of, visit
 from support.door import Door
 from support.stack import Stack, wait_until
 
 ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_]|\][^\x07]*\x07)")
+# At the target, the topic of positions has the same word in its name, and stands before it.
+TO_ORDERS = {"source": ("/", *"orders", "Enter"), "target": ("/", *"orders", "Enter", "ArrowDown")}
 SIDES = ("source", "target")
+# Chromium gives up what is under way when any network of the machine comes or goes, a container's included.
+DISTURBED = "ERR_NETWORK_CHANGED"
 
 
 class Terminal:
@@ -42,6 +45,8 @@ class Terminal:
         self._received = b""
         for key in keys:
             self.shown.page.keyboard.press(key)
+            # As people type: a window that a key opens gets the next one.
+            self.shown.page.wait_for_timeout(200)
 
     def _listen(self, socket: WebSocket) -> None:
         socket.on("framereceived", self._take)
@@ -50,44 +55,66 @@ class Terminal:
         self._received += payload if isinstance(payload, bytes) else b""
 
 
-@contextmanager
-def opened(browser: Browser, door: Door, side: str, host: str = "127.0.0.1") -> Iterator[Terminal]:
-    # The chain is verified by test_proxy.py.
-    with visit(browser, login=door.login, trustsAnyone=True) as shown:
-        terminal = Terminal(shown)
-        shown.page.goto(door.url(f"/ui/{side}/", host))
-        terminal.waits_for(r"\borders\b")
-        yield terminal
-        assert shown.errors == []
-        assert shown.origins == {origin_of(door.url("/", host))}
+def in_browser(
+    browser: Browser, door: Door, side: str, scenario: Callable[[Terminal], None], host: str = "127.0.0.1"
+) -> None:
+    """Open the UI of one cluster and go through a scenario; again where a network of others has disturbed it."""
+    for _ in range(5):
+        # The chain is verified by test_proxy.py.
+        with visit(browser, login=door.login, trustsAnyone=True) as shown:
+            terminal = Terminal(shown)
+            try:
+                shown.page.goto(door.url(f"/ui/{side}/", host))
+                terminal.waits_for(rf"{side}-kafka:9093")
+                terminal.waits_for(r"\borders\b")
+                scenario(terminal)
+            except (Error, AssertionError) as failure:
+                if DISTURBED in f"{failure} {shown.errors}":
+                    continue
+                raise
+            assert shown.errors == []
+            assert shown.origins == {origin_of(door.url("/", host))}
+            return
+    raise AssertionError("the networks of this machine change all the time")
 
 
 @pytest.mark.parametrize("side", SIDES)
 def test_topics_and_decoded_records_of_each_cluster(browser: Browser, door: Door, side: str) -> None:
-    with opened(browser, door, side) as terminal:
-        terminal.waits_for(rf"{side}-kafka:9093")
+    def scenario(terminal: Terminal) -> None:
         terminal.shown.keep_picture(f"ui-{side}-topics")
-        terminal.press("/", *"orders", "Enter")
-        terminal.press("r")
-        # Of the schema: the bytes of a raw Avro datum hold no field's name.
-        value = terminal.waits_for(r"orderId\W[^}]*customerId")
-        assert value
+        terminal.press(*TO_ORDERS[side], "r")
+        # The field's name is the schema's: a raw Avro datum holds none.
+        terminal.waits_for(r"'orderId': '\w+-\d+'")
         terminal.shown.keep_picture(f"ui-{side}-records")
+        terminal.press("Escape")
+        terminal.waits_for("Newest Records")
+
+    in_browser(browser, door, side, scenario)
 
 
-def test_groups_are_shown_with_their_lag(browser: Browser, door: Door) -> None:
-    with opened(browser, door, "target", host="localhost") as terminal:
-        terminal.press("/", *"orders", "Enter")
-        terminal.press("d")
-        terminal.waits_for(r"Groups")
-        terminal.shown.keep_picture("ui-target-topic")
+def test_groups_are_shown_with_their_lag(stack: Stack, browser: Browser, door: Door) -> None:
+    broker = stack.service("target-kafka")
+    command = ("kafka-tool", "groups", "--group", "billing", "--topic", "orders", "--reset-offsets", "--to-earliest")
+    stack.docker("exec", broker, *command, "--execute")
+
+    def scenario(terminal: Terminal) -> None:
+        terminal.press(*TO_ORDERS["target"], "d")
+        terminal.waits_for(r"Group Offsets \[6\]")
+        terminal.press("ArrowRight", "ArrowRight")
+        terminal.waits_for("billing")
+        terminal.shown.keep_picture("ui-target-groups")
+
+    in_browser(browser, door, "target", scenario, "localhost")
 
 
-def test_nothing_is_offered_that_writes(stack: Stack, browser: Browser, door: Door) -> None:
-    with opened(browser, door, "source") as terminal:
+def test_nothing_is_offered_that_writes(browser: Browser, door: Door) -> None:
+    def scenario(terminal: Terminal) -> None:
         terminal.press("n", "e", "Control+d", "Control+n")
-        # Help is drawn behind whatever those keys have opened.
+        # Help lists the keys of the window in front: none of those has opened another.
         terminal.press("?")
-        shown = terminal.waits_for(r"(?s)Records from the Beginning.*")
-        assert "Filter" in terminal.text()
-        assert [word for word in ("Create", "Edit", "Delete", "Export") if word in shown + terminal.text()] == []
+        terminal.waits_for("Load.*|Reload topic|Filter")
+        terminal.shown.keep_picture("ui-source-help")
+        terminal.waits_for("Records from the Beginning")
+        assert [word for word in ("Create", "Edit", "Delete", "Export") if word in terminal.text()] == []
+
+    in_browser(browser, door, "source", scenario)
