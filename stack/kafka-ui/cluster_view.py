@@ -104,7 +104,7 @@ class ClusterView(KaskadeAdmin):
 
     # A relative path would be looked for beside this file.
     CSS_PATH = Path(kaskade.__file__).with_name("styles.css")
-    # Themes, and screenshots that would have to be downloaded.
+    # Its commands are themes, and screenshots that would have to be downloaded.
     ENABLE_COMMAND_PALETTE = False
 
     def __init__(self, settings: UiSettings) -> None:
@@ -115,6 +115,9 @@ class ClusterView(KaskadeAdmin):
         yield KaskadeHeader(self.kafka_config)
         yield Topics(self.cluster)
         yield Footer(compact=True)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return False if action == "command_palette" else super().check_action(action, parameters)
 
     def deliver_text(self, *_: Any, **__: Any) -> None:
         """What the details of a record still offer; called for nothing else here."""
