@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from support.door import Door
-from support.stack import Stack, wait_until
+from support.stack import Stack, run, wait_until
 
 WRONG = ("admin", "not the password")
 OLD = {ssl.TLSVersion.TLSv1_1}
@@ -173,6 +173,16 @@ def test_sessions_are_bounded(stack: Stack, door: Door) -> None:
         return False
 
     wait_until("a session is free again", is_free, 20)
+
+
+@pytest.mark.parametrize("ui", ["kaskade", "kafbat", "none"])
+def test_every_choice_of_a_ui_makes_a_configuration(stack: Stack, ui: str) -> None:
+    settings = {"PUBLIC_PORT": "8443", "UI_SESSIONS": "4", "KAFKA_UI": ui}
+    given = [f"--env={name}={value}" for name, value in settings.items()]
+    certificate = f"--volume={stack.instance}_tls-proxy:/etc/proxy/tls:ro"
+    said = run("docker", "run", "--rm", "--network=none", *given, certificate, f"{stack.instance}-proxy", "-t")
+
+    assert "test is successful" in said.stderr
 
 
 def test_it_is_published_on_loopback_alone(stack: Stack, door: Door) -> None:
