@@ -4,7 +4,8 @@
 # any time: producers repeat nothing, brokers keep their data. Bridges are the operator's: it finds theirs changed itself.
 restart_after_new_certificates() {
   local id name started
-  for id in $(compose ps --quiet source-kafka target-kafka source-producer target-consumer); do
+  for id in $(compose --profile '*' ps --quiet source-kafka target-kafka source-producer target-consumer \
+    proxy ui-source ui-target kafbat-source kafbat-target); do
     started=$(date -d "$(docker inspect --format '{{.State.StartedAt}}' "$id")" +%s)
     [ "$(newest_certificate "$id")" -gt "$started" ] || continue
     name=$(docker inspect --format '{{.Name}}' "$id")
@@ -25,6 +26,6 @@ wait_for_health() {
 
 # When the newest certificate of a container was made, in seconds since 1970; 0 where it has none.
 newest_certificate() {
-  docker exec "$1" sh -c 'stat -L -c %Y /etc/kafka/tls/tls.crt /etc/kafka-bridge/tls/*/tls.crt 2>/dev/null | sort -n | tail -n 1' |
-    grep . || echo 0
+  docker exec "$1" sh -c 'stat -L -c %Y /etc/kafka/tls/tls.crt /etc/kafka-bridge/tls/*/tls.crt /etc/proxy/tls/tls.crt \
+    2>/dev/null | sort -n | tail -n 1' | grep . || echo 0
 }

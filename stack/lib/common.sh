@@ -32,8 +32,8 @@ setting() {
   printf '%s' "$value"
 }
 
-# Runs Compose on the stack with the layered settings; the environment overrides the files. A caller that must not
-# wait for ever sets composeSeconds.
+# Runs Compose on the stack with the layered settings; the environment overrides the files. Of the profiles, the Kafka
+# UI's is always chosen. A caller that must not wait for ever sets composeSeconds.
 compose() {
   local files=(--env-file "$projectRoot/.env.example") file
   for file in "$projectRoot/.env" "$projectRoot/.env.local"; do
@@ -42,5 +42,5 @@ compose() {
   local over; over=$(setting COMPOSE_OVERRIDE)
   ${composeSeconds:+timeout "$composeSeconds"} docker compose --project-directory "$stackDir" \
     -f "$stackDir/compose.yaml" ${over:+-f "$over"} "${files[@]}" \
-    --project-name "$(setting COMPOSE_PROJECT_NAME)" "$@"
+    --project-name "$(setting COMPOSE_PROJECT_NAME)" --profile "$(setting KAFKA_UI)" "$@"
 }

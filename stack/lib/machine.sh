@@ -10,6 +10,8 @@ export_machine_settings() {
   KAFKA_CPU_LIMIT=$(setting KAFKA_CPU_LIMIT)
   [ -n "$KAFKA_CPU_LIMIT" ] || KAFKA_CPU_LIMIT=$(cores_of_engine)
   export DOCKER_GID CA_BUNDLE KAFKA_CPU_LIMIT
+  # The console leads to no UI that is not there.
+  if [ "$(setting KAFKA_UI)" = none ]; then export OPERATOR_CONSOLE_LINKS=; fi
 }
 
 # Without a socket the number does not matter: the stack cannot start, and stack/down and --help still work.

@@ -9,18 +9,24 @@ expect() {
   for name; do expectedWords[$name]=$words expectedPattern[$name]=$pattern; done
 }
 
-expect "anything" '.*' COMPOSE_OVERRIDE MANIFESTS_DIR CA_BUNDLE KAFKA_HEAP_OPTS CERTIFICATE_EXTRA_NAMES
+expect "anything" '.*' COMPOSE_OVERRIDE MANIFESTS_DIR CA_BUNDLE KAFKA_HEAP_OPTS CERTIFICATE_EXTRA_NAMES PROXY_PASSWORD
 expect "lower-case letters, digits and -, first a letter or digit" '[a-z0-9][a-z0-9-]*' COMPOSE_PROJECT_NAME
 expect "the full path of a socket" '/.+' DOCKER_SOCKET
 expect "the number of a group, or nothing" '[0-9]*' DOCKER_GID
-expect "a size such as 512m or 1g" '[1-9][0-9]*[kmgKMG]' KAFKA_MEMORY_LIMIT
+expect "a size such as 512m or 1g" '[1-9][0-9]*[kmgKMG]' KAFKA_MEMORY_LIMIT KAFKA_UI_MEMORY_LIMIT
 expect "name=path, with blanks between, or nothing" '([^ =]+=[^ =]+( +[^ =]+=[^ =]+)*)?' OPERATOR_CONSOLE_LINKS
+expect "a port from 1 to 65535" \
+  '[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]' PROXY_PORT PROXY_HTTP_PORT
+expect "letters, digits, . _ and -" '[A-Za-z0-9._-]+' PROXY_USER
+expect "kaskade, kafbat or none" 'kaskade|kafbat|none' KAFKA_UI
+expect "topic=schema file, with blanks between, or nothing" '([^ =]+=[^ =]+( +[^ =]+=[^ =]+)*)?' KAFKA_UI_SCHEMAS
+expect "the name of an image" '[^ ]+' KAFBAT_IMAGE
 expect "a number of cores such as 1.5, or nothing" '([0-9]+(\.[0-9]+)?)?' KAFKA_CPU_LIMIT
 expect "a whole number, or -1 for no limit" '-1|[1-9][0-9]*' KAFKA_LOG_RETENTION_HOURS
 expect "TRACE, DEBUG, INFO, WARN or ERROR" 'TRACE|DEBUG|INFO|WARN|ERROR' KAFKA_LOG_LEVEL
 expect "TRACE, DEBUG, INFO, WARNING or ERROR" 'TRACE|DEBUG|INFO|WARNING|ERROR' OPERATOR_LOG_LEVEL
 expect "a whole number of at least 1" '[1-9][0-9]*' CA_DAYS CERTIFICATE_DAYS SAMPLE_PARTITIONS PRODUCER_KEYS \
-  OPERATOR_STOP_GRACE_SECONDS
+  OPERATOR_STOP_GRACE_SECONDS KAFKA_UI_SESSIONS
 expect "a whole number" '[0-9]+' CERTIFICATE_RENEW_BEFORE_DAYS PRODUCER_COUNT
 expect "a number" '[0-9]+(\.[0-9]+)?' PRODUCER_RATE OPERATOR_REMOVE_GRACE_SECONDS
 expect "a number above 0" '0*[1-9][0-9]*(\.[0-9]+)?|0*\.[0-9]*[1-9][0-9]*' \

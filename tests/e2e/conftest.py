@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from support.browser import module_browser
+from support.door import Door
 from support.flow import Flow
 from support.manifests import Manifests
 from support.stack import PROJECT_ROOT, Stack, kept_clean, wait_until
+
+__all__ = ["module_browser"]
 
 BRIDGE = "orders"
 
@@ -25,6 +29,7 @@ LIVELY = {
     "OPERATOR_CRASH_BACKOFF_FIRST_SECONDS": "2",
     "OPERATOR_CRASH_BACKOFF_MAX_SECONDS": "8",
     "OPERATOR_CRASH_BACKOFF_RESET_SECONDS": "20",
+    "KAFKA_UI": "kaskade",
 }
 
 
@@ -70,6 +75,13 @@ def running_stack(upOutput: tuple[Stack, str]) -> Stack:
 @pytest.fixture(scope="session", name="flow")
 def counted_flow(stack: Stack) -> Flow:
     return Flow(stack)
+
+
+@pytest.fixture(scope="session", name="door")
+def door_to_stack(stack: Stack) -> Iterator[Door]:
+    """The proxy, as one sees it who trusts the stack's CA."""
+    with tempfile.TemporaryDirectory(prefix="kbo-e2e-") as folder:
+        yield Door.of(stack, Path(folder))
 
 
 @pytest.fixture(name="manifests")

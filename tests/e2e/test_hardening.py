@@ -94,7 +94,7 @@ def test_no_image_holds_a_key_or_somebodys_settings(stack: Stack, images: list[s
 
 
 def secrets(stack: Stack) -> list[str]:
-    """A line from the midst of each private key, the CA's among them."""
+    """The proxy's password, and a line from the midst of each private key, the CA's among them."""
     volumes = stack.docker(
         "volume", "ls", "--quiet", "--filter", f"label=com.docker.compose.project={stack.instance}"
     ).split()
@@ -103,7 +103,7 @@ def secrets(stack: Stack) -> list[str]:
     keys = stack.docker("run", "--rm", "--network", "none", "--user", "0", *mounts, "--entrypoint", *read)
     found = re.findall(r"-----BEGIN PRIVATE KEY-----\n.*\n(.+)\n", keys)
     assert len(found) == len(mounts) >= 7
-    return found
+    return [stack.env["PROXY_PASSWORD"], *found]
 
 
 def log(container: str) -> str:

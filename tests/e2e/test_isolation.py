@@ -54,10 +54,27 @@ def test_brokers_are_on_one_internal_network(stack: Stack, broker: str, network:
     assert stack.docker("network", "inspect", "--format", "{{.Internal}}", stack.network(network)) == "true"
 
 
-def test_only_bridges_are_on_several_networks(stack: Stack) -> None:
-    several = {name for name in stack.running_containers() if len(stack.facts(name)["NetworkSettings"]["Networks"]) > 1}
+def test_only_bridges_join_both_clusters_networks(stack: Stack) -> None:
+    joined = {name: set(stack.facts(name)["NetworkSettings"]["Networks"]) for name in stack.running_containers()}
+    several = {name: networks for name, networks in joined.items() if len(networks) > 1}
 
-    assert several == set(stack.bridges()) == {f"{stack.instance}-orders-0"}
+    def named(*names: str) -> set[str]:
+        return {stack.network(name) for name in names}
+
+    assert several == {
+        f"{stack.instance}-orders-0": named("network1", "network2", "network3"),
+        stack.service("ui-source"): named("network1", "network2"),
+        stack.service("ui-target"): named("network3", "network2"),
+    }
+
+
+@pytest.mark.parametrize(("side", "broker"), [("source", "source-kafka"), ("target", "target-kafka")])
+def test_the_ui_has_no_ear_on_a_clusters_network(stack: Stack, side: str, broker: str) -> None:
+    endpoints = stack.facts(stack.service(f"ui-{side}"))["NetworkSettings"]["Networks"]
+    onCluster = str(endpoints[stack.network(BROKERS[broker])]["IPAddress"])
+
+    assert "refused" in connect(stack, broker, onCluster, 8080)
+    assert connect(stack, "operator", f"ui-{side}-web", 8080) == "connected"
 
 
 def test_nothing_is_published_beyond_this_machine(stack: Stack) -> None:

@@ -56,7 +56,7 @@ def test_certificates_can_be_renewed_under_way(stack: Stack, flow: Flow) -> None
     stack.script("certificates", "renew")
 
     after = stack.script("certificates", "show").stdout.splitlines()
-    assert len(after) == len(before) == 7
+    assert len(after) == len(before) == 9
     assert [old.split()[0] for old, new in zip(before, after, strict=True) if old == new] == ["ca"]
     wait_until("the bridge has them", lambda: stack.facts(name)["State"]["StartedAt"] != started, 60)
     assert "CertificatesChanged" in stack.script("bridgectl", "events", "orders").stdout
@@ -74,7 +74,7 @@ def test_data_survive_down_and_up(stack: Stack, flow: Flow) -> None:
     assert (
         stack.docker("network", "ls", "--quiet", "--filter", f"label=com.docker.compose.project={stack.instance}") == ""
     )
-    assert "are kept in 13 volumes" in said
+    assert "are kept in 16 volumes" in said
     stack.script("down")
     stack.script("up", "--no-build")
     flow.goes_on()

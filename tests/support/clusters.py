@@ -40,7 +40,7 @@ class Clusters:
 
     def up(self) -> None:
         services = ["source-kafka", *TARGET_BROKERS[: self.brokers]]
-        self.stack.compose("--profile", "*", "build", "--quiet", timeoutSeconds=900)
+        self.stack.compose("--profile", "never-started-by-compose", "build", "--quiet", timeoutSeconds=900)
         self.stack.compose("up", "--detach", "--wait", "schemas", *services, timeoutSeconds=300, wanted=None)
         self.stack.compose("up", "--detach", "--wait", *services, timeoutSeconds=300)
         for name in NETWORKS:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +27,13 @@ def wait_until(what: str, probe: Callable[[], Value | None], timeoutSeconds: flo
         if time.monotonic() > deadline:
             raise AssertionError(f"after {timeoutSeconds:.0f} s still not: {what} (last answer: {value!r})")
         time.sleep(everySeconds)
+
+
+def free_port() -> str:
+    """A port of the loopback that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
 
 
 class CommandFailed(AssertionError):
@@ -52,7 +61,15 @@ class Stack:
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("OPERATOR_", "COMPOSE_"))
         }
-        self.env = inherited | {"COMPOSE_PROJECT_NAME": instance} | (settings or {})
+        # Ports and a password of its own, so that no file of the user is written; and no UI, which few tests look at.
+        own = {
+            "COMPOSE_PROJECT_NAME": instance,
+            "PROXY_PORT": free_port(),
+            "PROXY_HTTP_PORT": free_port(),
+            "PROXY_PASSWORD": secrets.token_urlsafe(18),
+            "KAFKA_UI": "none",
+        }
+        self.env = inherited | own | (settings or {})
 
     def script(
         self, name: str, *arguments: str, timeoutSeconds: float = 300, wanted: int | None = 0

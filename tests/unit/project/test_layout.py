@@ -25,7 +25,7 @@ TOP_LEVEL = {
     "stack",
     "tests",
 }
-REQUIREMENTS = ("bridge", "build", "operator", "samples", "test")
+REQUIREMENTS = ("bridge", "build", "operator", "samples", "test", "ui")
 
 
 def is_ignored(name: str) -> bool:

@@ -92,6 +92,9 @@ def test_a_line_that_sets_nothing_is_named(project: Path, text: str, told: str) 
         ("OPERATOR_RESYNC_SECONDS", "0.0", "a number above 0"),
         ("OPERATOR_STOP_GRACE_SECONDS", "1.5", "a whole number of at least 1"),
         ("COMPOSE_PROJECT_NAME", "My Bridge", "lower-case letters, digits and -, first a letter or digit"),
+        ("PROXY_PORT", "70000", "a port from 1 to 65535"),
+        ("PROXY_HTTP_PORT", "http", "a port from 1 to 65535"),
+        ("KAFKA_UI", "akhq", "kaskade, kafbat or none"),
         ("SAMPLE_TOPIC", "all orders", "a topic's name: letters, digits, . _ and -"),
     ],
 )

@@ -1,0 +1,121 @@
+"""The Kafka UI in a real browser, through the proxy: topics, groups, decoded records, and nothing that writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Browser, Error, WebSocket
+
+from support.browser import Visit, origin_of, visit
+from support.door import Door
+from support.stack import Stack, wait_until
+
+ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_]|\][^\x07]*\x07)")
+# At the target, the topic of positions has the same word in its name, and stands before it.
+TO_ORDERS = {"source": ("/", *"orders", "Enter"), "target": ("/", *"orders", "Enter", "ArrowDown")}
+SIDES = ("source", "target")
+# Chromium gives up what is under way when any network of the machine comes or goes, a container's included.
+DISTURBED = "ERR_NETWORK_CHANGED"
+# How the terminal complains of a machine that is busy.
+SLOW = "task queue exceeded allotted deadline"
+
+
+class Terminal:
+    """What the page's terminal was sent, as text: the page itself paints it as a picture."""
+
+    def __init__(self, shown: Visit) -> None:
+        self.shown = shown
+        self._received = b""
+        shown.page.on("websocket", self._listen)
+
+    def waits_for(self, pattern: str, seconds: float = 40) -> str:
+        """The first match in what came since the last keys."""
+
+        def probe() -> re.Match[str] | None:
+            # Frames arrive while the driver is asked for something.
+            self.shown.page.wait_for_timeout(50)
+            return re.search(pattern, self.text())
+
+        return str(wait_until(f"{pattern} in the terminal", probe, seconds, 0.1)[0])
+
+    def text(self) -> str:
+        return ESCAPES.sub(b" ", self._received).decode("utf-8", "replace")
+
+    def press(self, *keys: str) -> None:
+        self._received = b""
+        for key in keys:
+            self.shown.page.keyboard.press(key)
+            # As people type: a window that a key opens gets the next one.
+            self.shown.page.wait_for_timeout(200)
+
+    def _listen(self, socket: WebSocket) -> None:
+        socket.on("framereceived", self._take)
+
+    def _take(self, payload: str | bytes) -> None:
+        self._received += payload if isinstance(payload, bytes) else b""
+
+
+def in_browser(
+    browser: Browser, door: Door, side: str, scenario: Callable[[Terminal], None], host: str = "127.0.0.1"
+) -> None:
+    """Open the UI of one cluster and go through a scenario; again where a network of others has disturbed it."""
+    for _ in range(5):
+        # The chain is verified by test_proxy.py.
+        with visit(browser, login=door.login, trustsAnyone=True) as shown:
+            terminal = Terminal(shown)
+            try:
+                shown.page.goto(door.url(f"/ui/{side}/", host))
+                terminal.waits_for(rf"{side}-kafka:9093")
+                terminal.waits_for(r"\borders\b")
+                scenario(terminal)
+            except (Error, AssertionError) as failure:
+                if DISTURBED in f"{failure} {shown.errors}":
+                    continue
+                raise
+            assert [error for error in shown.errors if not error.startswith(SLOW)] == []
+            assert shown.origins == {origin_of(door.url("/", host))}
+            return
+    raise AssertionError("the networks of this machine change all the time")
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_topics_and_decoded_records_of_each_cluster(browser: Browser, door: Door, side: str) -> None:
+    def scenario(terminal: Terminal) -> None:
+        terminal.shown.keep_picture(f"ui-{side}-topics")
+        terminal.press(*TO_ORDERS[side], "r")
+        # The field's name is the schema's: a raw Avro datum holds none.
+        terminal.waits_for(r"'orderId': '\w+-\d+'")
+        terminal.shown.keep_picture(f"ui-{side}-records")
+        terminal.press("Escape")
+        terminal.waits_for("Newest Records")
+
+    in_browser(browser, door, side, scenario)
+
+
+def test_groups_are_shown_with_their_lag(stack: Stack, browser: Browser, door: Door) -> None:
+    broker = stack.service("target-kafka")
+    command = ("kafka-tool", "groups", "--group", "billing", "--topic", "orders", "--reset-offsets", "--to-earliest")
+    stack.docker("exec", broker, *command, "--execute")
+
+    def scenario(terminal: Terminal) -> None:
+        terminal.press(*TO_ORDERS["target"], "d")
+        terminal.waits_for(r"Group Offsets \[6\]")
+        terminal.press("ArrowRight", "ArrowRight")
+        terminal.waits_for("billing")
+        terminal.shown.keep_picture("ui-target-groups")
+
+    in_browser(browser, door, "target", scenario, "localhost")
+
+
+def test_nothing_is_offered_that_writes(browser: Browser, door: Door) -> None:
+    def scenario(terminal: Terminal) -> None:
+        terminal.press("n", "e", "Control+d", "Control+n")
+        # Help lists the keys of the window in front: none of those has opened another.
+        terminal.press("?")
+        terminal.waits_for("Records from the Beginning")
+        terminal.shown.keep_picture("ui-source-help")
+        assert [word for word in ("Create", "Edit", "Delete", "Export", "Commands") if word in terminal.text()] == []
+
+    in_browser(browser, door, "source", scenario)
