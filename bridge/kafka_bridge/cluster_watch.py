@@ -15,6 +15,8 @@ from kafka_bridge.status import ClusterStatus
 PERIOD_SECONDS = 2.0
 # While a cluster does not answer, every second look is made by a new client.
 RENEW_AFTER_FAILURES = 2
+# How the reasons end of a cluster that answers and lacks an ACL: TopicAuthorizationFailed, and its like.
+REFUSED = "AuthorizationFailed"
 
 Answer = TypeVar("Answer")
 
@@ -29,6 +31,7 @@ class ClusterWatch(Generic[Answer]):
         self._failures = 0
         self._status = ClusterStatus(name=name, since=datetime.now(UTC))
         self._answer: Answer | None = None
+        self._refusal: BridgeError | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"watch-{name}", daemon=True)
 
@@ -41,6 +44,11 @@ class ClusterWatch(Generic[Answer]):
         """The last answer, also while the cluster is away; None before the first."""
         return self._answer
 
+    @property
+    def refusal(self) -> BridgeError | None:
+        """Why the cluster would not tell, where its last answer was no more than that."""
+        return self._refusal
+
     def start(self) -> None:
         self._thread.start()
 
@@ -51,10 +59,15 @@ class ClusterWatch(Generic[Answer]):
         """Ask once and take the answer in."""
         try:
             clusterId, self._answer = self._ask()
+            self._refusal = None
             self._note(True, clusterId, "")
             self._failures = 0
         except BridgeError as error:
-            self._fail(f"{error.reason}: {error}")
+            if error.reason.endswith(REFUSED):
+                self._refusal = error
+                self._note(True, self._status.clusterId, "")
+            else:
+                self._fail(f"{error.reason}: {error}")
         except Exception as error:
             # A watch that died would show its last answer for ever.
             self._fail(f"UnexpectedError: {type(error).__name__}: {error}")
@@ -65,7 +78,7 @@ class ClusterWatch(Generic[Answer]):
         try:
             return self._probe()
         except BridgeError as error:
-            if not self._status.reachable:
+            if not self._status.reachable or error.reason.endswith(REFUSED):
                 raise
             logger.debug("cluster {}: a new client, since {}", self._status.name, error)
             self._renew()

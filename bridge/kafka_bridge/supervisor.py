@@ -119,7 +119,7 @@ class Supervisor:
         topology = self._source.answer
         named = named_topics(self._config.topics)
         missing = tuple(sorted(set(named) - topology.keys())) if topology is not None else ()
-        fault = self._fault
+        fault = self._fault or self._source.refusal or self._target.refusal
         counters = [lane.counters() for lane, _ in self._running()]
         ready = (
             bool(source.reachable and target.reachable)

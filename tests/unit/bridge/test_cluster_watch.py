@@ -115,3 +115,15 @@ def test_nobody_is_doubted_before_the_first_answer() -> None:
     watch = ClusterWatch("source", probe, never)
     watch.look()
     assert watch.status.reachable is False
+
+
+def test_a_cluster_that_refuses_is_there() -> None:
+    probe = Probe()
+    watch = ClusterWatch("source", probe, never)
+    for _ in range(RENEW_AFTER_FAILURES + 1):
+        probe.answer = TransientError("TopicAuthorizationFailed", "describe topic orders: Topic authorization failed")
+        watch.look()
+        assert (watch.status.reachable, watch.status.message, watch.refusal) == (True, "", probe.answer)
+    probe.answer = ("id", 1)
+    watch.look()
+    assert (watch.status.reachable, watch.refusal) == (True, None)

@@ -240,6 +240,21 @@ def test_a_target_that_is_known_is_asked_for_the_bridge_s_own_partition(
     assert (replica.status().target.reachable, replica.status().target.clusterId) == (True, "target-id")
 
 
+def test_a_cluster_that_refuses_to_tell_is_a_fault_and_no_outage(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    replica = world.replica()
+    world.turn(replica)
+
+    def refuse(names: Any) -> dict[str, TopicFacts]:
+        raise TransientError("TopicAuthorizationFailed", "describe topic orders: Topic authorization failed")
+
+    monkeypatch.setattr(world.source, "topics", refuse)
+    replica._source.look()
+    status = replica.status()
+    assert (status.ready, status.source.reachable) == (False, True)
+    assert status.fault is not None
+    assert status.fault.reason == "TopicAuthorizationFailed"
+
+
 def test_ready_is_every_lane_copying_and_both_clusters_and_no_topic_missing(world: World) -> None:
     replica = world.replica()
     assert not replica.status().ready
