@@ -6,6 +6,7 @@ import json
 import re
 
 from support.flow import Flow
+from support.project_files import read
 from support.stack import Stack, wait_until
 
 
@@ -16,6 +17,20 @@ def test_up_ends_with_records_at_the_target(upOutput: tuple[Stack, str]) -> None
     assert int(found[1]) > 0
     assert found[2] == "0 missing, 0 repeated, 0 out of order, 0 invalid"
     assert re.search(r"^orders +1/1 +1 +Ready ", upOutput[1], re.MULTILINE)
+
+
+def test_up_ends_as_the_readme_shows(upOutput: tuple[Stack, str]) -> None:
+    """Numbers, ages and widths aside."""
+    shown = re.search(
+        r"^```\n\[ *\d+s\] the stack is up\n(.*?\n\nConsole and Kafka UI: ).*?^```", read("README.md"), re.M | re.S
+    )
+
+    assert shown is not None
+    assert without_numbers(upOutput[1]).startswith(without_numbers(shown[1]))
+
+
+def without_numbers(text: str) -> str:
+    return re.sub(r" +", " ", re.sub(r"\d+", "0", re.sub(r"(?:\d+[dhms])+", "0", text)))
 
 
 def test_up_again_changes_nothing_that_runs(stack: Stack, flow: Flow) -> None:
