@@ -1,4 +1,4 @@
-"""The Kafka UI in a real browser, through the proxy: topics, groups, decoded records, and nothing that writes."""
+"""Console and Kafka UI in a real browser, through the proxy: bridges, topics, groups, decoded records, nothing to write."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, Error, WebSocket
+from playwright.sync_api import Browser, Error, WebSocket, expect
 
-from support.browser import Visit, origin_of, visit
+from support.browser import DISTURBED, Visit, origin_of, visit
 from support.door import Door
 from support.stack import Stack, wait_until
 
@@ -16,8 +16,6 @@ ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_]|\][^\x07]*\x07)")
 # At the target, the topic of positions has the same word in its name, and stands before it.
 TO_ORDERS = {"source": ("/", *"orders", "Enter"), "target": ("/", *"orders", "Enter", "ArrowDown")}
 SIDES = ("source", "target")
-# Chromium gives up what is under way when any network of the machine comes or goes, a container's included.
-DISTURBED = "ERR_NETWORK_CHANGED"
 # So often in a row a scenario may not be what is wrong.
 MISSES = 3
 # How the terminal complains of a machine that is busy.
@@ -127,3 +125,16 @@ def test_nothing_is_offered_that_writes(browser: Browser, door: Door) -> None:
         assert [word for word in ("Create", "Edit", "Delete", "Export", "Commands") if word in terminal.text()] == []
 
     in_browser(browser, door, "source", scenario)
+
+
+def test_the_console_is_behind_the_same_login_and_leads_to_the_uis(browser: Browser, door: Door) -> None:
+    # The chain is verified by test_proxy.py.
+    with visit(browser, login=door.login, trustsAnyone=True) as shown:
+        shown.open(door.url("/"), "#main")
+        expect(shown.page.locator("#bridge-orders")).to_have_attribute("data-level", "well", timeout=20_000)
+        expect(shown.page.locator("#links a")).to_have_text(["Kafka UI: source", "Kafka UI: target"])
+        shown.keep_picture("console-behind-proxy")
+        assert shown.complaints() == []
+        assert shown.origins == {origin_of(door.url("/"))}
+        shown.page.get_by_text("Kafka UI: target").click()
+        shown.page.wait_for_url(door.url("/ui/target/"))

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, HttpCredentials, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, HttpCredentials, Page, sync_playwright
 
 # tests/lib/browser.sh installs the first of them where there is none.
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -34,6 +34,10 @@ DESK = (1280, 900)
 SCREENSHOTS_VARIABLE = "TESTS_SCREENSHOTS"
 
 
+# Chromium gives up what is under way when any network of the machine comes or goes, a container's included.
+DISTURBED = "ERR_NETWORK_CHANGED"
+
+
 @dataclass
 class Visit:
     """One page, and what it has done: errors on its console or in its scripts, and the origins it has asked."""
@@ -46,6 +50,21 @@ class Visit:
         self.page.on("console", self._note_console)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", lambda request: self.origins.add(origin_of(request.url)))
+
+    def open(self, url: str, sign: str) -> None:
+        """Load a page until `sign`, a selector, shows; again where a network of others has disturbed it."""
+        for attempt in range(5):
+            try:
+                self.page.goto(url)
+                self.page.locator(sign).wait_for(timeout=20_000)
+                return
+            except Error as failure:
+                if attempt == 4 or DISTURBED not in f"{failure} {self.errors}":
+                    raise
+
+    def complaints(self) -> list[str]:
+        """Errors, but for those of connections: who is out of reach, or whose network has changed."""
+        return [error for error in self.errors if "ERR_CONNECTION" not in error and DISTURBED not in error]
 
     def look_as(self, size: tuple[int, int], isDark: bool) -> None:
         """Another width, height and taste."""
