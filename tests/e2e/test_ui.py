@@ -1,4 +1,4 @@
-"""Console and Kafka UI in a real browser, through the proxy: bridges, topics, groups, decoded records, nothing to write."""
+"""Console and Kafka UI in a real browser, through the proxy: bridges, topics, groups, decoded records; no way to write."""
 
 from __future__ import annotations
 
