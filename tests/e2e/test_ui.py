@@ -1,4 +1,4 @@
-"""Console and Kafka UI in a real browser, through the proxy: bridges, topics, groups, decoded records; no way to write."""
+"""Console and Kafka UI in a real browser, through the proxy: bridges, topics, groups, records; nothing that writes."""
 
 from __future__ import annotations
 
