@@ -101,9 +101,10 @@ def settled(stack: Stack) -> None:
 
 def is_settled(stack: Stack) -> bool:
     """One replica, up to date and ready, and no container besides it."""
-    status = stack.status()
+    status = stack.operator_report()
     return (
-        not status["problems"]
+        status.get("problems") == []
+        and bool(status["engineReachable"])
         and set(stack.bridges()) == {f"{stack.instance}-{BRIDGE}-0"}
         and [
             (bridge["name"], bridge["replicas"], bridge["updatedReplicas"], bridge["readyReplicas"])

@@ -8,6 +8,7 @@ import secrets
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -134,9 +135,22 @@ class Stack:
         answer: dict[str, Any] = json.loads(self.script("bridgectl", "status", "-o", "json", timeoutSeconds=60).stdout)
         return answer
 
+    def operator_report(self) -> dict[str, Any]:
+        """What the operator itself says on the management network; {} while it does not answer. Costs a hundredth of
+        what `bridgectl status` does, which starts a process in a container.
+        """
+        found = json.loads(self.docker("inspect", self.service("operator"), wanted=None) or "[]")
+        networks = found[0]["NetworkSettings"]["Networks"] if found else {}
+        address = networks.get(self.network("network2"), {}).get("IPAddress")
+        try:
+            with urllib.request.urlopen(f"http://{address}:8080/status", timeout=5) as answer:
+                return dict(json.load(answer))
+        except (OSError, ValueError):
+            return {}
+
     def report(self, bridge: str) -> dict[str, Any]:
-        """What `bridgectl status` says of one bridge; {} where it knows none of that name."""
-        return next((dict(one) for one in self.status()["bridges"] if one["name"] == bridge), {})
+        """What the operator says of one bridge; {} where it knows none of that name."""
+        return next((dict(one) for one in self.operator_report().get("bridges", ()) if one["name"] == bridge), {})
 
     def bridges(self) -> dict[str, dict[str, Any]]:
         """The bridge containers of this instance by name, each as `docker inspect` tells it."""
