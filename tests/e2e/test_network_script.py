@@ -54,8 +54,10 @@ def test_it_gives_back_when_it_is_interrupted(stack: Stack, flow: Flow) -> None:
     before = attachments(stack)
     command = [SCRIPT, "--cases", "both,source", "--seconds", "100"]
     with subprocess.Popen(
-        command, env=stack.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    ) as script:
+        command, env=stack.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        # Where the tests run in the background of a script, SIGINT is ignored, and no shell below could trap it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as script:  # fmt: skip
         wait_until("both brokers are cut off", lambda: not any(brokers_networks(stack)), 60)
         os.killpg(script.pid, signal.SIGINT)
         output, _ = script.communicate(timeout=60)
