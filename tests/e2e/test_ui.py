@@ -38,7 +38,10 @@ class Terminal:
             self.shown.page.wait_for_timeout(50)
             return re.search(pattern, self.text())
 
-        return str(wait_until(f"{pattern} in the terminal", probe, seconds, 0.1)[0])
+        try:
+            return str(wait_until(f"{pattern} in the terminal", probe, seconds, 0.1)[0])
+        except AssertionError as late:
+            raise AssertionError(f"{late}; it shows: {self.text()[-3000:]}") from late
 
     def text(self) -> str:
         return ESCAPES.sub(b" ", self._received).decode("utf-8", "replace")
