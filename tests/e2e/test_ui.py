@@ -83,7 +83,7 @@ def in_browser(
                 if misses == MISSES:
                     raise
                 continue
-            assert [error for error in shown.errors if not error.startswith(SLOW)] == []
+            assert [error for error in shown.complaints() if not error.startswith(SLOW)] == []
             assert shown.origins == {origin_of(door.url("/", host))}
             return
     raise AssertionError("the networks of this machine change all the time")
