@@ -351,7 +351,7 @@ def hang_transaction(clusters: Clusters, transactionalId: str, *places: str) -> 
     stack = clusters.stack
     stack.docker(
         "run", "--rm", "--network", stack.network("network3"), "--volume", f"{INSIDE}:/tools:ro", "--user", "10001",
-        "--volume", f"{stack.instance}_tls-bridge-target:/etc/kafka-bridge/tls/target:ro",
+        "--volume", f"{stack.instance}_tls-target-kafka:/etc/kafka-bridge/tls/target:ro",
         "--entrypoint", "python", f"{stack.instance}-bridge",
         "/tools/hang_transaction.py", clusters.servers("target"), transactionalId, *places,
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
     hang_transaction.py HOST:PORT TRANSACTIONAL_ID TOPIC:PARTITION=VALUE...
 
-Runs in the bridge's image, with its certificate for the target. Records of the id's producer are written without
+Runs in the bridge's image, with the broker's own certificate: no other may change how brokers verify. Records of the id's producer are written without
 telling the coordinator, which the broker allows while it does not verify transactions.
 """
 
