@@ -2,8 +2,8 @@
 
     hang_transaction.py HOST:PORT TRANSACTIONAL_ID TOPIC:PARTITION=VALUE...
 
-Runs in the bridge's image, with the broker's own certificate: no other may change how brokers verify. Records of the id's producer are written without
-telling the coordinator, which the broker allows while it does not verify transactions.
+Runs in the bridge's image, with the broker's own certificate: no other may change how brokers verify. Records of the
+id's producer are written without telling the coordinator, which the broker allows while it does not verify transactions.
 """
 
 from __future__ import annotations
