@@ -3,7 +3,7 @@
     hang_transaction.py HOST:PORT TRANSACTIONAL_ID TOPIC:PARTITION=VALUE...
 
 Runs in the bridge's image, with the broker's own certificate: no other may change how brokers verify. Records of the
-id's producer are written without telling the coordinator, which the broker allows while it does not verify transactions.
+id's producer are written without telling the coordinator: the broker allows it while it does not verify transactions.
 """
 
 from __future__ import annotations
