@@ -15,18 +15,15 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from support.browser import Visit, origin_of, visit
-from support.pretend_world import BRIDGE, NETWORKS, World, make_image, process_of, running_world
-from support.stack import Stack, wait_until
+from support.pretend_world import BRIDGE, NETWORKS, World, process_of
+from support.stack import wait_until
 
 SHOWN_WITHIN_SECONDS = 2.0
 
 
 @pytest.fixture(scope="module", name="world")
-def running_operator(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    stack.compose("build", "bridge", timeoutSeconds=400)
-    make_image(stack, tmp_path_factory.mktemp("image"), 1)
-    with running_world(stack, tmp_path_factory.mktemp("operator")) as world:
-        yield world
+def same_world(running: World) -> World:
+    return running
 
 
 @pytest.fixture(name="console")

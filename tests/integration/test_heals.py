@@ -5,7 +5,7 @@ The bridges only pretend to copy (tests/support/inside/pretend_bridge.py), so th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,17 +20,8 @@ from support.pretend_world import (
     expect_heal,
     kill,
     make_image,
-    running_world,
 )
-from support.stack import Stack, wait_until
-
-
-@pytest.fixture(scope="module", name="running")
-def running_operator(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    stack.compose("build", "bridge", timeoutSeconds=400)
-    make_image(stack, tmp_path_factory.mktemp("image"), 1)
-    with running_world(stack, tmp_path_factory.mktemp("operator")) as world:
-        yield world
+from support.stack import wait_until
 
 
 @pytest.fixture(name="world")
