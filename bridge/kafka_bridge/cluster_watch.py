@@ -15,8 +15,6 @@ from kafka_bridge.status import ClusterStatus
 PERIOD_SECONDS = 2.0
 # While a cluster does not answer, every second look is made by a new client.
 RENEW_AFTER_FAILURES = 2
-# How the reasons end of a cluster that answers and lacks an ACL: TopicAuthorizationFailed, and its like.
-REFUSED = "AuthorizationFailed"
 
 Answer = TypeVar("Answer")
 
@@ -63,7 +61,7 @@ class ClusterWatch(Generic[Answer]):
             self._note(True, clusterId, "")
             self._failures = 0
         except BridgeError as error:
-            if error.reason.endswith(REFUSED):
+            if error.isForbidden:
                 self._refusal = error
                 self._note(True, self._status.clusterId, "")
             else:
@@ -78,7 +76,7 @@ class ClusterWatch(Generic[Answer]):
         try:
             return self._probe()
         except BridgeError as error:
-            if not self._status.reachable or error.reason.endswith(REFUSED):
+            if not self._status.reachable or error.isForbidden:
                 raise
             logger.debug("cluster {}: a new client, since {}", self._status.name, error)
             self._renew()

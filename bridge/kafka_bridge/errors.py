@@ -23,6 +23,11 @@ class BridgeError(Exception):
         super().__init__(message)
         self.reason = reason
 
+    @property
+    def isForbidden(self) -> bool:
+        """The cluster answers, and no ACL allows what was asked: TopicAuthorizationFailed and its like."""
+        return self.reason.endswith("AuthorizationFailed")
+
 
 class TransientError(BridgeError):
     """Try again from the start-up order, with a new producer."""

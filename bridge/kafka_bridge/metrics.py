@@ -86,6 +86,7 @@ class StatusCollector(Collector):
             "kafka_bridge_lag", "Offsets from the position to the end of the partition", labels=["topic", "partition"]
         )
         for partition in status.partitions:
-            if partition.lag is not None:
+            # What has come to a source that does not answer nobody knows; the last figure would look like news.
+            if partition.lag is not None and status.source.reachable is not False:
                 lag.add_metric([partition.topic, str(partition.partition)], partition.lag)
         yield lag

@@ -192,23 +192,26 @@ class Controller:
             self._forget(name)
             return None
         generation = last.generation if last else 0
-        outcome = self._act(name, decided.actions, generation)
-        if decided.actions:
-            bridge.actedAt = self._surveyor.clock()
-        fault = outcome.faults[0] if outcome.faults else None
-        if fault is not None and fault != bridge.fault:
-            self._tell_event(name, "Warning", fault.reason, fault.message)
-        bridge.fault = fault
-        bridge.picture = Picture(
+        seen = Picture(
             wish=wish,
             observed=observed,
             plan=decided,
             suspended=bool(last and last.bridge.spec.suspend),
             problems=problems_of(name, catalog, accepted),
-            fault=fault,
+            fault=bridge.fault,
             generation=_observed_generation(wish, generation, bridge.picture, observed),
         )
-        bridge.conditions = conditions(bridge.picture, bridge.conditions)
+        # Told before anything is done about it: a replica that has ended is not Ready while the engine starts it.
+        _show(bridge, seen)
+        outcome = self._act(name, decided.actions, generation)
+        if decided.actions:
+            bridge.actedAt = self._surveyor.clock()
+        fault = outcome.faults[0] if outcome.faults else None
+        if fault != bridge.fault:
+            if fault is not None:
+                self._tell_event(name, "Warning", fault.reason, fault.message)
+            bridge.fault = fault
+            _show(bridge, replace(seen, fault=fault))
         if fault is not None:
             return self._retry_after(bridge)
         bridge.failures = 0
@@ -295,6 +298,11 @@ class Controller:
     def _tell_event(self, name: str, severity: act.Severity, reason: str, message: str) -> None:
         now = datetime.fromtimestamp(self._clock(), UTC)
         self._tell(Event(time=now, bridge=name, type=severity, reason=reason, message=message))
+
+
+def _show(bridge: _Bridge, picture: Picture) -> None:
+    bridge.picture = picture
+    bridge.conditions = conditions(picture, bridge.conditions)
 
 
 def _observed_generation(wish: Wish, generation: int, before: Picture | None, observed: Observed) -> int:

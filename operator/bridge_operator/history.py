@@ -17,7 +17,7 @@ from datetime import datetime
 from math import isnan, nan
 
 from bridge_operator.engine import Container
-from bridge_operator.plan import is_retired
+from bridge_operator.lag import known_lag
 from bridge_operator.report import BridgeHistory, HistoryReport
 from kafka_bridge.status import BridgeStatus
 
@@ -55,9 +55,9 @@ class _Track:
                 counts[container.id] = before
         self.counts = counts
 
-    def add_point(self, now: float, lag: float, total: float) -> None:
+    def add_point(self, now: float, lag: int | None, total: int | None) -> None:
         for numbers, number in ((self.times, now), (self.lags, lag), (self.totals, total)):
-            numbers.append(number)
+            numbers.append(nan if number is None else number)
 
     def trim(self, oldest: float) -> None:
         old = bisect_right(self.times, oldest)
@@ -93,7 +93,7 @@ class History:
                 track = self._tracks.setdefault(name, _Track())
                 track.take(some, heard, self._since)
                 if not track.times or now - track.times[-1] >= POINT_SECONDS:
-                    track.add_point(now, _lag(some, heard), _total(track, some, heard))
+                    track.add_point(now, known_lag(some, heard), _total(track, some, heard))
             for name, track in list(self._tracks.items()):
                 track.trim(now - KEPT_SECONDS)
                 if not track.times and name not in byBridge:
@@ -110,22 +110,9 @@ class History:
         )
 
 
-def _lag(containers: Sequence[Container], heard: Mapping[str, BridgeStatus]) -> float:
-    """Unknown while a replica says nothing, since what the others tell is a part of it, and while the source does not
-    answer: what has come to it since then nobody has seen.
-    """
-    if not all(one.id in heard for one in containers if not is_retired(one)):
-        return nan
-    told = [heard[one.id] for one in containers if one.id in heard]
-    if any(status.source.reachable is False for status in told):
-        return nan
-    lags = [partition.lag for status in told for partition in status.partitions if partition.lag is not None]
-    return float(sum(lags)) if lags else nan
-
-
-def _total(track: _Track, containers: Sequence[Container], heard: Mapping[str, BridgeStatus]) -> float:
-    """Unknown while a process works in silence; one that does not run copies nothing."""
-    return nan if any(one.state == "running" and one.id not in heard for one in containers) else float(track.copied)
+def _total(track: _Track, containers: Sequence[Container], heard: Mapping[str, BridgeStatus]) -> int | None:
+    """Not known while a process works in silence; one that does not run copies nothing."""
+    return None if any(one.state == "running" and one.id not in heard for one in containers) else track.copied
 
 
 def _known(number: float) -> int | None:

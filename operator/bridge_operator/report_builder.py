@@ -10,6 +10,7 @@ from bridge_operator.accepted import AcceptedBridge
 from bridge_operator.catalog import Problem
 from bridge_operator.conditions import Picture, count, last_words
 from bridge_operator.engine import Container
+from bridge_operator.lag import known_lag
 from bridge_operator.observed import Observed
 from bridge_operator.plan import is_retired
 from bridge_operator.report import BridgeReport, Condition, ManifestProblem, ReplicaReport
@@ -21,9 +22,8 @@ def bridge_report(
     """`accepted` is None for a bridge of which only containers are known."""
     observed = picture.observed
     tally = count(picture.wish, observed)
-    reports = [observed.report(one) for one in observed.containers]
-    heard = [one for one in reports if one is not None]
-    lags = [partition.lag for one in heard for partition in one.partitions if partition.lag is not None]
+    reports = {one.id: observed.report(one) for one in observed.containers}
+    heard = {containerId: report for containerId, report in reports.items() if report is not None}
     return BridgeReport(
         name=name,
         source=accepted.bridge.spec.source.cluster if accepted else "",
@@ -37,8 +37,8 @@ def bridge_report(
         updatedReplicas=tally.updated,
         suspended=picture.suspended,
         paused=accepted.bridge.spec.paused if accepted else False,
-        lag=sum(lags) if lags else None,
-        recordsCopied=sum(one.counters.records for one in heard) if heard else None,
+        lag=known_lag(observed.containers, heard),
+        recordsCopied=sum(one.counters.records for one in heard.values()) if heard else None,
         conditions=tuple(conditions),
         replicaReports=tuple(
             _replica_report(one, picture, tally.hashes.get(one.ordinal) == one.specHash)

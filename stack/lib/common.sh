@@ -15,6 +15,10 @@ fail() { printf '\033[1;31merror:\033[0m %s\n' "$*" >&2; exit 1; }
 set -o errtrace
 trap 'status=$?; [ "$BASH_SUBSHELL" -eq 0 ] || exit "$status"; printf "error: %s stopped at line %s (exit code %s): %s\n" "$(basename "$0")" "$LINENO" "$status" "$BASH_COMMAND" >&2; exit "$status"' ERR
 
+# on_interrupt SENTENCE: what there is to know after Ctrl-C. Docker's commands end in an orderly way then, which would be
+# taken for a failure of theirs.
+on_interrupt() { interruptWords=$1; trap 'trap "" INT; printf "\nerror: interrupted; %s\n" "$interruptWords" >&2; exit 130' INT; }
+
 # The comment at the head of a script is its help.
 show_help() { sed -n '2,/^[^#]/{/^#/s/^# \{0,1\}//p}' "$0"; }
 refuse_usage() { printf 'error: %s; see %s --help\n' "$1" "$0" >&2; exit 2; }

@@ -116,6 +116,11 @@ def test_metrics_follow_the_status(replica: Replica) -> None:
     assert 'kafka_bridge_cluster_reachable{cluster="source"} 0.0' in lines
 
 
+def test_how_far_it_is_behind_a_source_that_is_out_nobody_can_tell(replica: Replica) -> None:
+    replica.become(source=ClusterStatus(name="source", reachable=False, since=NOW))
+    assert not any(line.startswith("kafka_bridge_lag{") for line in replica.client.get("/metrics").text.splitlines())
+
+
 def test_latency_is_from_timestamp_to_commit(replica: Replica) -> None:
     replica.latency.observe((1_000_000, 999_960, 1_000_500, -1, 0), 1_000.0)
     lines = replica.client.get("/metrics").text.splitlines()

@@ -78,6 +78,23 @@ def test_a_replica_that_exits_is_started_again_at_once(one: Harness) -> None:
     assert one.condition("Ready").status == "True"
 
 
+def test_a_replica_that_ended_is_not_ready_while_the_engine_starts_it(
+    one: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, str]] = []
+    start = one.engine.start
+
+    def slow_start(containerId: str) -> None:
+        ready = one.condition("Ready")
+        seen.append((ready.status, ready.reason))
+        start(containerId)
+
+    monkeypatch.setattr(one.engine, "start", slow_start)
+    one.engine.crash("test-orders-0")
+    one.look()
+    assert seen == [("False", "ReplicasNotReady")]
+
+
 def test_a_replica_that_keeps_exiting_is_started_ever_more_seldom(one: Harness) -> None:
     starts: list[float] = []
 
@@ -312,6 +329,13 @@ def test_an_outage_is_left_to_the_bridge(one: Harness) -> None:
     one.engine.sourceReachable = True
     one.run(10)
     assert one.condition("Ready").status == "True"
+
+
+def test_how_far_a_bridge_is_behind_a_source_that_is_out_is_not_known(one: Harness) -> None:
+    assert one.report().lag == 7
+    one.engine.sourceReachable = False
+    one.run(5)
+    assert one.report().lag is None
 
 
 def test_a_foreign_container_of_the_name_is_never_touched(tmp_path: Path) -> None:
