@@ -14,8 +14,9 @@ from pydantic import ValidationError
 
 from kafka_bridge.config import CONFIG_VARIABLE, BridgeConfig
 from kafka_bridge.metrics import LatencyHistogram, StatusCollector
+from kafka_bridge.serving import serve
 from kafka_bridge.supervisor import Supervisor
-from kafka_bridge.web import build_app, serve
+from kafka_bridge.web import build_app
 
 CONFIG_EXIT_CODE = 2
 LOG_FORMAT = (
@@ -54,7 +55,7 @@ def main() -> int:
     supervisor = Supervisor(config, latency)
     registry.register(latency)
     registry.register(StatusCollector(supervisor.status))
-    endServing = serve(build_app(supervisor.status, supervisor.is_alive, registry), config.healthPort)
+    endServing = serve(build_app(supervisor.status, supervisor.is_alive, registry), "0.0.0.0", config.healthPort)
     supervisor.start()
     logger.info("started: {} lanes, replica {} of {}", config.lanes, config.ordinal, config.replicas)
     ended.wait()

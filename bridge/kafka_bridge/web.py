@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Callable
 
-import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -48,12 +45,3 @@ def build_app(
             Route("/metrics", metrics),
         ]
     )
-
-
-def serve(app: Starlette, port: int) -> Callable[[], None]:
-    """Serve in a thread of its own; signals stay with the caller. Returns what ends it."""
-    server = uvicorn.Server(
-        uvicorn.Config(app, host="0.0.0.0", port=port, log_level="warning", access_log=False, lifespan="off")
-    )
-    threading.Thread(target=server.run, name="web", daemon=True).start()
-    return lambda: server.handle_exit(signal.SIGTERM, None)

@@ -39,9 +39,10 @@ from bridge_operator.settings import Settings
 from bridge_operator.state_files import StateFiles
 from bridge_operator.watch_engine import EngineWatcher
 from bridge_operator.watch_files import FileWatcher
-from bridge_operator.web import build_app, serve
+from bridge_operator.web import build_app
 from bridge_operator.wish import Surroundings
 from bridge_operator.work_queue import WorkQueue
+from kafka_bridge.serving import serve
 
 WORKERS = 4
 # Where so many passes wait, one list of all containers costs less than one for each.

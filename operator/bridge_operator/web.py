@@ -5,11 +5,8 @@ Every answer says to browsers that it may be no more than it seems: nothing from
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Callable, Sequence
 
-import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -77,15 +74,6 @@ def build_app(
         ],
         middleware=[Middleware(HeadersMiddleware)],
     )
-
-
-def serve(app: Starlette, address: str, port: int) -> Callable[[], None]:
-    """Serve in a thread of its own; signals stay with the caller. Returns what ends it."""
-    server = uvicorn.Server(
-        uvicorn.Config(app, host=address, port=port, log_level="warning", access_log=False, lifespan="off")
-    )
-    threading.Thread(target=server.run, name="web", daemon=True).start()
-    return lambda: server.handle_exit(signal.SIGTERM, None)
 
 
 def _verdict(faults: Sequence[str]) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import signal
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -24,6 +26,7 @@ from bench.report import Figure, write_json
 from bench.rounds import say
 from bridge_operator.desired import ContainerSpec, EngineFacts, render
 from bridge_operator.docker_engine import DockerEngine
+from bridge_operator.engine import BRIDGE_LABEL, INSTANCE_LABEL
 from support.engine_door import EngineDoor
 from support.manifests import CLUSTER
 from support.operator_harness import CLUSTERS, bridge
@@ -219,25 +222,45 @@ def bare_calls(scale: Scale, specs: Sequence[ContainerSpec]) -> None:
 
 
 def compose_file(scale: Scale, specs: Sequence[ContainerSpec]) -> Path:
-    """The same containers, as Compose has them written."""
-    networks = "".join(f"  {name}: {{external: true, name: {scale.stack.network(name)}}}\n" for name in NETWORKS)
-    volumes = "".join(f"  {name}: {{external: true, name: {scale.stack.instance}_{name}}}\n" for name in VOLUMES)
-    services = "".join(
-        f"  {spec.bridge}:\n"
-        f"    image: {spec.image}\n"
-        f"    container_name: {spec.name}\n"
-        f"    user: {spec.user}\n"
-        f"    networks: [{', '.join(NETWORKS)}]\n"
-        f"    volumes: [{', '.join(f'{name}:/etc/kafka-bridge/tls/{name[11:]}:ro' for name in VOLUMES)}]\n"
-        f"    labels: {{bridge.kafka/instance: {scale.stack.instance}, bridge.kafka/bridge: {spec.bridge}}}\n"
-        f"    read_only: true\n    cap_drop: [ALL]\n    security_opt: [no-new-privileges:true]\n"
-        f"    tmpfs: [/tmp]\n    mem_limit: {spec.limits.memoryBytes}\n    cpus: {spec.limits.nanoCpus / 1e9}\n"
-        f"    pids_limit: {spec.limits.pids}\n"
-        for spec in specs
-    )
+    """The same containers, as Compose has them written. JSON is YAML, too."""
+    document = {
+        "services": {spec.bridge: compose_service(scale, spec) for spec in specs},
+        "networks": {name: {"external": True, "name": scale.stack.network(name)} for name in NETWORKS},
+        "volumes": {name: {"external": True, "name": f"{scale.stack.instance}_{name}"} for name in VOLUMES},
+    }
     file = scale.folder / "compose.yaml"
-    file.write_text(f"services:\n{services}networks:\n{networks}volumes:\n{volumes}")
+    # Compose replaces what looks like a variable.
+    file.write_text(json.dumps(document).replace("$", "$$"))
     return file
+
+
+def compose_service(scale: Scale, spec: ContainerSpec) -> dict[str, Any]:
+    return {
+        "image": spec.image,
+        "container_name": spec.name,
+        "user": spec.user,
+        "environment": dict(spec.environment),
+        "networks": list(NETWORKS),
+        "volumes": [f"{name}:/etc/kafka-bridge/tls/{name.removeprefix('tls-bridge-')}:ro" for name in VOLUMES],
+        "labels": {INSTANCE_LABEL: scale.stack.instance, BRIDGE_LABEL: spec.bridge},
+        "read_only": True,
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true"],
+        "tmpfs": ["/tmp:mode=1777,size=16m"],
+        "mem_limit": spec.limits.memoryBytes,
+        "memswap_limit": spec.limits.memoryBytes,
+        "cpus": spec.limits.nanoCpus / 1e9,
+        "pids_limit": spec.limits.pids,
+        "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
+        # The engine looks at each as it starts, which takes more of it than one would think.
+        "healthcheck": {
+            "test": ["CMD", *spec.healthCommand],
+            "interval": "10s",
+            "timeout": "5s",
+            "retries": 3,
+            "start_period": "30s",
+        },
+    }
 
 
 def measure_convergence(scale: Scale, count: int, rounds: int) -> None:

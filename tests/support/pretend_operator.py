@@ -15,7 +15,8 @@ from bridge_operator.console import console_routes
 from bridge_operator.history import KEPT_SECONDS, History
 from bridge_operator.recent_events import RecentEvents
 from bridge_operator.report import BridgeReport, Condition, Event, OperatorReport
-from bridge_operator.web import build_app, serve
+from bridge_operator.web import build_app
+from kafka_bridge.serving import serve
 from kafka_bridge.status import BridgeStatus
 from support.bridgectl import NOW, ago, bridge, condition, container, replica, report
 from support.stack import wait_until

@@ -16,7 +16,7 @@ from bridge_operator.daemon import Daemon
 from bridge_operator.docker_engine import DockerEngine
 from bridge_operator.report_reader import read_events
 from bridge_operator.settings import Settings
-from bridge_operator.web import serve
+from kafka_bridge.serving import serve
 from support.engine_door import EngineDoor
 from support.manifests import CLUSTER
 from support.pretend_operator import free_port
