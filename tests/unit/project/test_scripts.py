@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.project_files import PROJECT_ROOT, commands, read
+from support.stack import wait_until
 
 # These hand their arguments on to a program with options of its own.
 PASSING_ON = {Path("stack/compose"), Path("stack/bridgectl"), Path("requirements/lock")}
@@ -26,12 +28,13 @@ def test_the_scripts_are_found() -> None:
     assert {Path("stack/up"), Path("stack/down"), Path("tests/run"), Path(".ci/run")} <= set(OWN_OPTIONS)
 
 
-@pytest.mark.parametrize("script", OWN_OPTIONS, ids=str)
+@pytest.mark.parametrize("script", [*OWN_OPTIONS, Path("requirements/lock")], ids=str)
 def test_help(script: Path) -> None:
     done = call(script, "--help")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert len(done.stdout.splitlines()) >= 3, f"{script} --help says little: {done.stdout!r}"
+    assert done.stdout.startswith(str(script)), "another script's help"
 
 
 @pytest.mark.parametrize("script", OWN_OPTIONS, ids=str)
@@ -48,6 +51,27 @@ def test_an_unknown_option_is_refused_in_a_sentence(script: Path) -> None:
 @pytest.mark.parametrize("script", commands(), ids=str)
 def test_scripts_stop_at_the_first_error(script: Path) -> None:
     assert "\nset -euo pipefail\n" in read(script)
+
+
+def test_ctrl_c_ends_in_a_sentence_also_where_a_command_takes_it_calmly(tmp_path: Path) -> None:
+    """As Compose does, whose exit code would be taken for a failure of the services."""
+    calm = f"sh -c 'trap \"exit 130\" INT; touch {tmp_path}/begun; while :; do sleep 0.1; done'"
+    code = f"""
+        set -euo pipefail; source {PROJECT_ROOT}/stack/lib/common.sh
+        on_interrupt "run it again"
+        if ! {calm} 2>&1 | tee {tmp_path}/log; then fail "the services did not come up"; fi
+        say "went on"
+    """
+    with subprocess.Popen(
+        ["bash", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        # Where the tests run in the background of a script, SIGINT is ignored, and no shell below could trap it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as script:  # fmt: skip
+        wait_until("it is under way", lambda: (tmp_path / "begun").exists(), 20, 0.05)
+        os.killpg(script.pid, signal.SIGINT)
+        _, told = script.communicate(timeout=20)
+    assert script.returncode == 130
+    assert " ".join(told.split()) == "error: interrupted; run it again"
 
 
 @pytest.mark.skipif(Path("/run/systemd/system").is_dir(), reason="systemd starts the engine on this machine")
