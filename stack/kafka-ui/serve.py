@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+from address_watch import end_when_moved
 from textual_serve.server import Server
 from ui_settings import SettingError, read_settings
 
@@ -24,10 +25,12 @@ def main() -> None:
         sys.exit(f"error: {fault}")
     # Health checks would fill the log; the proxy logs what people ask for.
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    # A name that stands for this container on one network alone: on the others, nobody is asked for a login.
+    host = os.environ.get("UI_HOST", "localhost")
+    end_when_moved(host)
     Server(
         f"exec {sys.executable} {HERE / 'cluster_view.py'}",
-        # A name that stands for this container on one network alone: on the others, nobody is asked for a login.
-        host=os.environ.get("UI_HOST", "localhost"),
+        host=host,
         port=PORT,
         title=settings.bootstrapServers,
         statics_path=HERE / "static",

@@ -131,6 +131,26 @@ def test_nothing_is_offered_that_writes(browser: Browser, door: Door) -> None:
     in_browser(browser, door, "source", scenario)
 
 
+def test_one_that_is_attached_again_at_another_address_is_there_again(stack: Stack, door: Door) -> None:
+    name, network = stack.service("ui-source"), stack.network("network2")
+
+    def address() -> str:
+        return str(stack.facts(name)["NetworkSettings"]["Networks"][network]["IPAddress"])
+
+    before, started = address(), stack.facts(name)["State"]["StartedAt"]
+    stack.docker("network", "disconnect", network, name)
+    # It would be given back what it had, if nobody else took it.
+    other = stack.docker("run", "--detach", "--rm", "--network", network, "debian:trixie-slim", "sleep", "120")
+    try:
+        stack.docker("network", "connect", "--alias", "ui-source", "--alias", "ui-source-web", network, name)
+        assert address() != before
+        wait_until("it was started anew", lambda: stack.facts(name)["State"]["StartedAt"] != started, 60)
+        wait_until("it is healthy", lambda: stack.facts(name)["State"]["Health"]["Status"] == "healthy", 60)
+        wait_until("the proxy finds it", lambda: door.get("/ui/source/").status_code == 200, 60)
+    finally:
+        stack.docker("rm", "--force", other, wanted=None)
+
+
 def test_the_console_is_behind_the_same_login_and_leads_to_the_uis(browser: Browser, door: Door) -> None:
     # The chain is verified by test_proxy.py.
     with visit(browser, login=door.login, trustsAnyone=True) as shown:

@@ -106,11 +106,7 @@ HEALS: dict[str, tuple[Callable[[World], None], str, bool]] = {
     "disconnected from all": (disconnect(*NETWORKS), "NetworkReconnected", True),
     "labels drifted": (drift_labels, "Replaced", False),
     "network made again": (remake_network, "NetworkReconnected", True),
-    "limits changed": (
-        on_container("update", *["--memory", "128m", "--memory-swap", "128m", "{}"]),
-        "LimitsRestored",
-        True,
-    ),
+    "limits changed": (on_container(*MORE_MEMORY), "LimitsRestored", True),
 }
 
 
