@@ -31,7 +31,10 @@ NETWORKS = ("network1", "network2", "network3")
 
 # What the sleeper does when its file says so.
 EXIT_70 = "echo 'exit 70' >/tmp/do.new; mv /tmp/do.new /tmp/do"
-WRITE_AND_END = "echo 'echo one; sleep 1; echo ä two; echo three >&2; exit 0' >/tmp/do.new; mv /tmp/do.new /tmp/do"
+# The engine reads the two streams by themselves: what is written to both at once comes in any order.
+WRITE_AND_END = (
+    "echo 'echo one; sleep 1; echo ä two; sleep 0.5; echo three >&2; exit 0' >/tmp/do.new; mv /tmp/do.new /tmp/do"
+)
 USE_ALL_MEMORY = "echo 'exec tail /dev/zero' >/tmp/do.new; mv /tmp/do.new /tmp/do"
 
 

@@ -42,7 +42,9 @@ def test_it_answers_until_it_is_ended_and_hardly_wakes_up_meanwhile(monkeypatch:
     assert wait_until("it answers", answer, 10, 0.05) == "yes"
     wait_until("it has woken up three times", lambda: len(wakings) >= 3, 20, 0.05)
     assert wakings[2] - wakings[0] >= 1.9
+    wait_until("it has just gone to sleep", lambda: time.monotonic() - wakings[-1] < 0.1, 20, 0.01)
 
+    asked = time.monotonic()
     end()
 
     def is_closed() -> bool:
@@ -50,3 +52,5 @@ def test_it_answers_until_it_is_ended_and_hardly_wakes_up_meanwhile(monkeypatch:
             return probe.connect_ex(("127.0.0.1", port)) != 0
 
     assert wait_until("it has ended", is_closed, 20, 0.05)
+    assert time.monotonic() - asked < 0.9, "it waited for its next tick"
+    end()
