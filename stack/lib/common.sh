@@ -16,8 +16,12 @@ set -o errtrace
 trap 'status=$?; [ "$BASH_SUBSHELL" -eq 0 ] || exit "$status"; printf "error: %s stopped at line %s (exit code %s): %s\n" "$(basename "$0")" "$LINENO" "$status" "$BASH_COMMAND" >&2; exit "$status"' ERR
 
 # on_interrupt SENTENCE: what there is to know after Ctrl-C. Docker's commands end in an orderly way then, which would be
-# taken for a failure of theirs.
-on_interrupt() { interruptWords=$1; trap 'trap "" INT; printf "\nerror: interrupted; %s\n" "$interruptWords" >&2; exit 130' INT; }
+# taken for a failure of theirs. Through a descriptor of its own: what is interrupted may have its output redirected.
+on_interrupt() {
+  interruptWords=$1
+  exec 9>&2
+  trap 'trap "" INT; printf "\nerror: interrupted; %s\n" "$interruptWords" >&9; exit 130' INT
+}
 
 # The comment at the head of a script is its help.
 show_help() { sed -n '2,/^[^#]/{/^#/s/^# \{0,1\}//p}' "$0"; }

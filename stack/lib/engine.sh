@@ -101,7 +101,7 @@ start_engine() {
       # A pid file that outlived its engine stops a new one.
       rm -f /var/run/docker.pid /run/docker/containerd/containerd.pid
       # A command by itself: as part of an && or || list a shell would stay behind it and keep a pipe of ours open.
-      setsid nohup dockerd >"$engineLog" 2>&1 </dev/null &
+      setsid nohup dockerd >"$engineLog" 2>&1 </dev/null 9>&- &
     fi
     [ "$SECONDS" -lt "$deadline" ] || { tail -n 15 "$engineLog" >&2 2>/dev/null; fail "the Docker engine did not answer within 90 s (its log is above)"; }
     sleep 0.5

@@ -69,7 +69,9 @@ def get(
         for one in shown:
             write_line(f"{kind.lower()}/{one}")
     elif output is GetForm.TABLE:
-        _write_table(kind, shown, picture)
+        # Who asked by name is told of each that is not there.
+        if shown or not wanted:
+            _write_table(kind, shown, picture)
     elif shown or not wanted:
         isOne = len(wanted) == 1
         listed = {"apiVersion": "v1", "kind": "List", "items": list(shown.values())}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
@@ -15,7 +15,7 @@ from bridge_operator.cli.output import EXIT_NO, EXIT_UNKNOWN, fail, warn, write_
 from bridge_operator.cli.picture import Picture, take_picture
 from bridge_operator.cli.tools import tools_of
 from bridge_operator.cli.words import state_sentence
-from bridge_operator.report import BridgeReport
+from bridge_operator.report import BridgeReport, ConditionType
 
 LOOK_SECONDS = 1.0
 _CONDITION = re.compile(r"condition=([A-Za-z]+)(?:=(True|False|Unknown))?", re.IGNORECASE)
@@ -48,6 +48,9 @@ def parse_goal(text: str) -> Goal:
         raise typer.BadParameter(
             f"found '{text}', expected delete, condition=NAME or condition=NAME=True|False|Unknown"
         )
+    known = get_args(ConditionType)
+    if match[1].lower() not in map(str.lower, known):
+        raise typer.BadParameter(f"found condition {match[1]}, expected one of {', '.join(known)}")
     return Goal(match[1].lower(), (match[2] or "True").lower())
 
 

@@ -81,6 +81,7 @@ def test_nothing_is_said_to_be_nothing(tmp_path: Path) -> None:
     desk.write(report())
     assert desk.run("get", "bridges").stdout == "No bridges found.\n"
     assert desk.run("get", "clusters").stdout == "No clusters found.\n"
+    assert desk.run("get", "bridge", "ordrs").stdout == "", "whether there are others was not asked"
 
 
 def test_with_the_operator_down_the_engine_is_asked_and_that_is_said(desk: Desk) -> None:

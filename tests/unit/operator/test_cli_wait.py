@@ -94,6 +94,12 @@ def test_other_durations_are_refused(text: str) -> None:
         parse_duration(text)
 
 
+def test_a_condition_that_no_bridge_has_is_not_waited_for(desk: Desk) -> None:
+    done = desk.run("wait", "orders", "--for", "condition=Redy")
+    assert done.exit_code == 2
+    assert "found condition Redy, expected one of Ready, Progressing," in " ".join(done.stderr.split())
+
+
 @pytest.mark.parametrize("goal", ["Ready", "condition=", "condition=Ready=maybe", "jsonpath=x"])
 def test_another_goal_is_refused(desk: Desk, goal: str) -> None:
     done = desk.run("wait", "orders", "--for", goal)

@@ -59,7 +59,8 @@ def test_ctrl_c_ends_in_a_sentence_also_where_a_command_takes_it_calmly(tmp_path
     code = f"""
         set -euo pipefail; source {PROJECT_ROOT}/stack/lib/common.sh
         on_interrupt "run it again"
-        if ! {calm} 2>&1 | tee {tmp_path}/log; then fail "the services did not come up"; fi
+        work() {{ {calm} | tee {tmp_path}/log; }}
+        if ! work >{tmp_path}/all 2>&1; then fail "the services did not come up"; fi
         say "went on"
     """
     with subprocess.Popen(
