@@ -59,14 +59,17 @@ def test_source_broker_is_killed(trial: Trial, rounds: int) -> None:
 
 @pytest.mark.selection
 def test_coordinator_is_killed_while_it_commits(trial: Trial, rounds: int) -> None:
-    """Each time the one that leads lane 0's transactions then; other lanes commit through the others."""
+    """Each time the one that leads lane 0's transactions then, once more than others: the first one's successor, too.
+
+    Other lanes commit through the others. In CI it is once.
+    """
     clusters = trial.clusters
     trial.create_source()
     bridge = trial.replicas(1)[0]
     transactionalId = trial.transactional_id(bridge, 0)
     trial.begin()
     killed: list[str] = []
-    for _ in range(rounds + 1):
+    for _ in range(rounds + 1 if rounds > 1 else 1):
         trial.advance()
         coordinator = coordinator_of(trial, transactionalId)
         kill_process(clusters.stack, clusters.stack.service(coordinator))
@@ -78,7 +81,7 @@ def test_coordinator_is_killed_while_it_commits(trial: Trial, rounds: int) -> No
             0.2,
         )
         await_in_sync(clusters, "target")
-    assert len(set(killed)) > 1, "the second was the first one's successor"
+    assert rounds == 1 or len(set(killed)) > 1, "the second was the first one's successor"
     trial.advance()
     trial.finish([bridge])
 
