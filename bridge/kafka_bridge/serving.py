@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -28,7 +29,7 @@ class QuietServer(uvicorn.Server):
 
     def end(self) -> None:
         """Soon, from any thread."""
-        self.should_exit = True
+        self.handle_exit(signal.SIGTERM, None)
         # Without one it does not serve yet, and looks before it does; a loop that is closed has nobody to wake.
         if self._wake is not None:
             with suppress(RuntimeError):
