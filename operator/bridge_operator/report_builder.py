@@ -22,8 +22,7 @@ def bridge_report(
     """`accepted` is None for a bridge of which only containers are known."""
     observed = picture.observed
     tally = count(picture.wish, observed)
-    reports = {one.id: observed.report(one) for one in observed.containers}
-    heard = {containerId: report for containerId, report in reports.items() if report is not None}
+    heard = {one.id: report for one in observed.containers if (report := observed.report(one)) is not None}
     return BridgeReport(
         name=name,
         source=accepted.bridge.spec.source.cluster if accepted else "",

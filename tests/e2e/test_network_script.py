@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
 from typing import Any
 
 from support.flow import Flow
+from support.foreground import press_ctrl_c, start_in_foreground
 from support.outages import paused
 from support.stack import PROJECT_ROOT, Stack, run, wait_until
 
@@ -53,14 +51,9 @@ def test_what_is_not_healed_fails(stack: Stack, flow: Flow) -> None:
 def test_it_gives_back_when_it_is_interrupted(stack: Stack, flow: Flow) -> None:
     before = attachments(stack)
     command = [SCRIPT, "--cases", "both,source", "--seconds", "100"]
-    with subprocess.Popen(
-        command, env=stack.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-        # Where the tests run in the background of a script, SIGINT is ignored, and no shell below could trap it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as script:  # fmt: skip
+    with start_in_foreground(command, stack.env) as script:
         wait_until("both brokers are cut off", lambda: not any(brokers_networks(stack)), 60)
-        os.killpg(script.pid, signal.SIGINT)
-        output, _ = script.communicate(timeout=60)
+        output = press_ctrl_c(script, 60)
     assert script.returncode == 130, output
     assert "interrupted: giving back" in output
     assert attachments(stack) == before

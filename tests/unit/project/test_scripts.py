@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
+from support.foreground import press_ctrl_c, start_in_foreground
 from support.project_files import PROJECT_ROOT, commands, read
 from support.stack import wait_until
 
@@ -63,14 +63,9 @@ def test_ctrl_c_ends_in_a_sentence_also_where_a_command_takes_it_calmly(tmp_path
         if ! work >{tmp_path}/all 2>&1; then fail "the services did not come up"; fi
         say "went on"
     """
-    with subprocess.Popen(
-        ["bash", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        # Where the tests run in the background of a script, SIGINT is ignored, and no shell below could trap it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as script:  # fmt: skip
+    with start_in_foreground(["bash", "-c", code]) as script:
         wait_until("it is under way", lambda: (tmp_path / "begun").exists(), 20, 0.05)
-        os.killpg(script.pid, signal.SIGINT)
-        _, told = script.communicate(timeout=20)
+        told = press_ctrl_c(script, 20)
     assert script.returncode == 130
     assert " ".join(told.split()) == "error: interrupted; run it again"
 
